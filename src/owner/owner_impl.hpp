@@ -1,0 +1,195 @@
+// Owner::Impl: the parts of an owner, and which file has which of its functions.
+//
+//   open.cpp       take the name; adopt a predecessor's lanes
+//   reception.cpp  the control plane: connections, Hello, Welcome
+//   admission.cpp  who may join; a new lane
+//   drain.cpp      THE CORE: take, handle, commit, release
+//   sleep.cpp      arm, re-read, sleep, disarm
+//   departure.cpp  writers that left, quarantine, events
+//   owner.cpp      the public class: thin
+#pragma once
+
+#include <cortado/owner.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lane/handshake.hpp"
+#include "lane/keeper_link.hpp"
+#include "lane/kept.hpp"
+#include "lane/rendezvous.hpp"
+#include "lane/segment.hpp"
+#include "os/descriptor.hpp"
+#include "os/poller.hpp"
+#include "owner/owner_lane.hpp"
+
+namespace cortado {
+
+using owner::LanePort;
+using owner::OwnerLane;
+
+struct Owner::Impl {
+  using clock = std::chrono::steady_clock;
+
+  /// Failures with the same message in hand after which its lane is quarantined as poison.
+  static constexpr std::uint32_t kMaxAttempts = 3;
+  /// A lane's share of one call of drain.
+  static constexpr std::size_t kTurnMessages = 256;
+  static constexpr std::size_t kTurnBytes = std::size_t{1} << 20;
+  /// Drains between two looks at the control plane (joins, deaths): with something handled,
+  /// without.
+  static constexpr unsigned kBusyDrainsPerServe = 16;
+  static constexpr unsigned kIdleDrainsPerServe = 256;
+  static constexpr std::size_t kMaxPending = 64;
+  static constexpr std::chrono::milliseconds kHelloDeadline{1000};
+  static constexpr std::size_t kMaxEvents = 65536;
+
+  /// What a poller tag means: kind in the high half, lane slot or pending id in the low half.
+  enum class Source : std::uint32_t {
+    listener,
+    pending,
+    doorbell,
+    connection,
+    process,
+    keeper,
+    self
+  };
+  static std::uint64_t tag(Source source, std::uint32_t id) noexcept {
+    return std::uint64_t{static_cast<std::uint32_t>(source)} << 32 | id;
+  }
+
+  /// A connection that has not said Hello yet.
+  struct Pending {
+    os::Descriptor connection;
+    clock::time_point deadline;
+    std::uint32_t id = 0;
+  };
+
+  // open.cpp
+  static Result<std::unique_ptr<Impl>> open(std::string_view name, OwnerOptions options,
+                                            detail::StateInfo state);
+  Result<void> take_name(const detail::StateInfo& state);
+  Result<void> make_kept(const detail::StateInfo& state);
+  Result<void> adopt_kept(int memfd, const detail::StateInfo& state);
+  void recover_state_commit() noexcept;
+  void adopt(lane::LaneHandles handles);
+  Result<std::unique_ptr<OwnerLane>> take_over(lane::LaneHandles& handles, lane::KeptLane& record);
+  void resume(OwnerLane& lane);
+
+  /// Who joins, as the kernel tells.
+  struct Peer {
+    int connection = -1;
+    std::uint32_t uid = 0;
+    std::int32_t pid = 0;
+  };
+
+  // reception.cpp
+  bool serve(clock::time_point deadline);
+  void keeper_left();
+  void accept_connections();
+  void refuse_without_descriptors(int listener);
+  void hear_hello(std::uint32_t pending_id);
+  void drop_overdue_pending();
+  static void refuse(int connection, const Error& error);
+  Result<Writer> admit_here(JoinOptions join);
+  Result<void> take_in(OwnerLane& lane, int segment);
+  bool send_welcome(OwnerLane& lane, int segment);
+
+  // admission.cpp
+  Result<OwnerLane*> admit(const lane::Hello& hello, const Peer& peer, os::Descriptor& segment);
+  Result<std::string> check_policy(const lane::Hello& hello, const Peer& peer);
+  Result<void> check_schemas(const lane::Hello& hello) const;
+  Result<OwnerLane*> make_lane(const lane::Hello& hello, std::string writer, const Peer& peer,
+                               os::Descriptor& segment);
+  void begin_lane(OwnerLane& lane, const lane::Applied& start, bool writer_has_barrier);
+  void begin_reading(OwnerLane& lane, const lane::Applied& from);
+  Result<void> reserve_copy();
+  Result<void> watch(OwnerLane& lane);
+  void unwatch(OwnerLane& lane) noexcept;
+  void discard(OwnerLane& lane);
+
+  // drain.cpp
+  std::size_t drain(detail::HandlerRef handler, Budget budget);
+  std::size_t drain_lane(OwnerLane& lane, detail::HandlerRef handler, std::size_t limit);
+  void begin_state_turn() noexcept;
+  void handle(OwnerLane& lane, detail::HandlerRef handler, const ring::Consumer::Record& record,
+              const Message& message, Message::Parts& parts);
+  void handler_failed(OwnerLane& lane, std::uint64_t failed_at);
+  void count_failure(OwnerLane& lane, std::uint64_t failed_at);
+  void release_lane(OwnerLane& lane, const lane::Applied& upto) noexcept;
+  void wake_writer(OwnerLane& lane) noexcept;
+  bool release(const Receipt& upto) noexcept;
+  void release_all() noexcept;
+  lane::Applied taken(const OwnerLane& lane) const noexcept;
+
+  // sleep.cpp
+  bool wait_until(clock::time_point deadline);
+  bool pending() const noexcept;
+  bool arm() noexcept;
+  void disarm() noexcept;
+  void prepare_descriptor(bool work_left) noexcept;
+  void stir() noexcept;
+  static void set_owner_state(OwnerLane& lane, std::uint64_t bit) noexcept;
+  static void ring_writer(OwnerLane& lane) noexcept;
+
+  // departure.cpp
+  void writer_left(std::uint32_t slot) noexcept;
+  void condemn(OwnerLane& lane, std::string reason);
+  void retire(OwnerLane& lane, Left how);
+  void retire_departed();
+  bool departure_due() const noexcept;
+  bool evict(std::string_view writer);
+  void close() noexcept;
+  void push_event(Event event);
+  Event event_of(const OwnerLane& lane, Event::Kind kind) const;
+
+  ~Impl();
+  bool forked() const noexcept;
+  OwnerLane* find(std::string_view writer) noexcept;
+
+  std::string name;
+  OwnerOptions options;
+  std::uint64_t epoch = 0;  ///< process_epoch() at open: differs in a forked child
+  std::optional<Rendezvous> rendezvous;
+  std::optional<lane::KeeperLink> keeper;
+  os::Descriptor inherited_listener;
+  os::Poller poller;
+  os::Descriptor own_process;  ///< our pidfd, for writers to watch
+  os::Descriptor spare;        ///< given up to refuse a join when there is no other descriptor
+  os::Descriptor self_event;   ///< keeps fd() readable while work is left
+
+  std::unique_ptr<lane::KeptMemory> kept;
+  std::uint64_t generation = 1;
+  std::uint64_t forgotten = 0;
+  bool barrier = false;                ///< this kernel has the global barrier
+  std::byte* working_state = nullptr;  ///< the slot that is not committed, while a batch runs
+
+  std::vector<std::unique_ptr<OwnerLane>> slots;  ///< by slot; null: free
+  std::vector<OwnerLane*> lanes;                  ///< those in use, in scanning order
+  std::size_t cursor = 0;                         ///< where the next drain begins
+  std::vector<Pending> pending_joins;
+  std::uint32_t next_pending = 0;
+  std::unique_ptr<std::byte[]> copy;  ///< the private copy of the message being handled
+  owner::HeldReply held_reply;        ///< with a kept state
+
+  std::deque<Event> events;
+  std::uint64_t dropped_events = 0;
+  unsigned drains_until_serve = 0;
+  bool departures = false;  ///< some lane is leaving
+  bool news = false;        ///< an event came since the last wait: the caller may not know yet
+  std::uint64_t sleep_number = 0;  ///< of the last sleep; differs from all predecessors'
+  bool armed = false;
+  bool draining = false;   ///< a handler may be running
+  bool loop_mode = false;  ///< fd() was called
+  bool signalled = false;  ///< self_event is set
+  bool closing = false;
+};
+
+}  // namespace cortado

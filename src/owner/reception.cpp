@@ -1,0 +1,233 @@
+// How writers join: the listener, half-made connections, the policy, a new lane.
+//
+// Nothing here waits for a writer: a connection that does not say Hello within a second is dropped.
+// Whatever dies between two steps leaves a lane whose connection hangs up: it is retired as any.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "os/error.hpp"
+#include "os/event_descriptor.hpp"
+#include "os/memory_file.hpp"
+#include "os/process_descriptor.hpp"
+#include "os/unix_socket.hpp"
+#include "owner/owner_impl.hpp"
+#include "writer/writer_impl.hpp"
+
+namespace cortado {
+
+/// Looks at everything but the rings, until `deadline` if nothing is to be seen. True: something
+/// was (a doorbell counts).
+bool Owner::Impl::serve(clock::time_point deadline) {
+  std::array<epoll_event, 64> seen;
+  int count = poller.wait(seen, deadline);
+  const bool stirred = count > 0;
+  while (count > 0) {
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t data = seen[static_cast<std::size_t>(i)].data.u64;
+      const auto id = static_cast<std::uint32_t>(data);
+      switch (static_cast<Source>(data >> 32)) {
+        case Source::listener:
+          accept_connections();
+          break;
+        case Source::pending:
+          hear_hello(id);
+          break;
+        case Source::doorbell:
+          break;  // "look at the rings": drain does
+        case Source::connection:
+        case Source::process:
+          writer_left(id);
+          break;
+        case Source::keeper:
+          keeper_left();
+          break;
+        case Source::self:
+          break;
+      }
+    }
+    if (count < static_cast<int>(seen.size())) break;
+    count = poller.wait(seen, clock::time_point::min());
+  }
+  if (!pending_joins.empty()) drop_overdue_pending();
+  return stirred;
+}
+
+void Owner::Impl::keeper_left() {
+  if (!keeper) return;
+  poller.remove(keeper->fd());
+  keeper.reset();
+  Event event;
+  event.kind = Event::Kind::keeper_lost;
+  push_event(std::move(event));
+}
+
+void Owner::Impl::accept_connections() {
+  const int listener = rendezvous ? rendezvous->listener() : inherited_listener.get();
+  // Not more at a time, so that a flood of joins cannot hold the messages up.
+  for (std::size_t taken = 0; taken < kMaxPending; ++taken) {
+    os::Descriptor connection(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!connection) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EMFILE || errno == ENFILE) refuse_without_descriptors(listener);
+      return;
+    }
+    if (pending_joins.size() >= kMaxPending) {
+      poller.remove(pending_joins.front().connection.get());
+      pending_joins.erase(pending_joins.begin());
+    }
+    const std::uint32_t id = next_pending++;
+    if (poller.add(connection.get(), EPOLLIN, tag(Source::pending, id))) {
+      pending_joins.push_back({std::move(connection), clock::now() + kHelloDeadline, id});
+    }
+  }
+}
+
+/// The listener stays readable while a connection waits, so it must be taken: with the descriptor
+/// that is kept for this.
+void Owner::Impl::refuse_without_descriptors(int listener) {
+  spare.reset();
+  os::Descriptor connection(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (connection) {
+    refuse(connection.get(),
+           {Errc::descriptors, "cannot join '" + name +
+                                   "': the owner has no descriptor left; raise its `ulimit -n` (3 "
+                                   "for each writer)"});
+  }
+  connection.reset();
+  spare = os::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+void Owner::Impl::refuse(int connection, const Error& error) {
+  lane::Welcome welcome;
+  welcome.refused = 1 + static_cast<std::uint32_t>(error.code);
+  lane::set_text(welcome.text, error.text);
+  os::send_message(connection, std::as_bytes(std::span(&welcome, 1)), {}, MSG_DONTWAIT);
+}
+
+void Owner::Impl::drop_overdue_pending() {
+  const clock::time_point now = clock::now();
+  std::erase_if(pending_joins, [&](const Pending& join) {
+    if (join.deadline > now) return false;
+    poller.remove(join.connection.get());
+    return true;
+  });
+}
+
+void Owner::Impl::hear_hello(std::uint32_t pending_id) {
+  const auto join = std::find_if(pending_joins.begin(), pending_joins.end(),
+                                 [&](const Pending& each) { return each.id == pending_id; });
+  if (join == pending_joins.end()) return;
+  lane::Hello hello;
+  std::vector<os::Descriptor> none;
+  const ssize_t received = os::receive_message(
+      join->connection.get(), std::as_writable_bytes(std::span(&hello, 1)), none, 0, MSG_DONTWAIT);
+  if (received == -EAGAIN) return;
+  os::Descriptor connection = std::move(join->connection);
+  poller.remove(connection.get());
+  pending_joins.erase(join);
+  if (received != static_cast<ssize_t>(sizeof hello) || hello.magic != lane::kHelloMagic) {
+    if (received > 0) {
+      refuse(connection.get(), {Errc::version_mismatch,
+                                "cannot join '" + name +
+                                    "': the owner does not understand this Hello; build both with "
+                                    "the same cortado"});
+    }
+    return;
+  }
+  const auto peer = os::peer_credentials(connection.get());
+  if (!peer) return;
+  os::Descriptor process;
+  if (auto opened = os::peer_process(connection.get())) process = std::move(*opened);
+
+  os::Descriptor segment;
+  auto lane = admit(hello, {connection.get(), peer->uid, peer->pid}, segment);
+  if (!lane) return refuse(connection.get(), lane.error());
+  (*lane)->connection = std::move(connection);
+  (*lane)->process = std::move(process);
+  if (auto offered = take_in(**lane, segment.get()); !offered) {
+    refuse((*lane)->connection.get(), offered.error());
+    return discard(**lane);
+  }
+  if (!send_welcome(**lane, segment.get())) {
+    refuse((*lane)->connection.get(),
+           {Errc::try_again, "cannot join '" + name + "': too many joins at this moment"});
+    return discard(**lane);
+  }
+  push_event(event_of(**lane, Event::Kind::joined));
+}
+
+/// First the keeper, then the poller: a lane that the keeper has not got could be lost.
+Result<void> Owner::Impl::take_in(OwnerLane& lane, int segment) {
+  if (keeper) {
+    auto offered = keeper->offer_lane(lane.lane_id, segment, lane.doorbell.get(),
+                                      lane.connection.get(), lane.process.get());
+    if (!offered) {
+      const Errc code =
+          offered.error().code == Errc::descriptors ? Errc::descriptors : Errc::try_again;
+      return Error{code, "cannot join '" + name + "': " + offered.error().text};
+    }
+    lane.kept_elsewhere = true;
+  }
+  return watch(lane);
+}
+
+/// False: it could not be sent; nothing changed.
+bool Owner::Impl::send_welcome(OwnerLane& lane, int segment) {
+  lane::Welcome welcome;
+  welcome.lane_id = lane.lane_id;
+  welcome.keeper = keeper ? 1 : 0;
+  welcome.generation = generation;
+  welcome.owner_pid = ::getpid();
+  lane::set_text(welcome.name, lane.name);
+  std::array<int, 3> handed{segment, lane.doorbell.get(), own_process.get()};
+  const std::span<const int> descriptors(handed.data(), keeper ? 2 : 3);
+  if (os::send_message(lane.connection.get(), std::as_bytes(std::span(&welcome, 1)), descriptors,
+                       MSG_DONTWAIT) < 0) {
+    return false;
+  }
+  // Nothing more is read from it: no data, no descriptors.
+  ::shutdown(lane.connection.get(), SHUT_RD);
+  lane.kept->stage.store(lane::KeptLane::Stage::joined, std::memory_order_release);
+  return true;
+}
+
+/// A lane for a thread of this process: no rendezvous, the same memory mapping.
+Result<Writer> Owner::Impl::admit_here(JoinOptions join) {
+  if (forked())
+    return Error{Errc::forked, "cannot make a writer of '" + name + "' in a forked child"};
+  join.directory = options.directory;  // where the writer looks for the next owner
+  auto hello = Writer::Impl::make_hello(join);
+  if (!hello) return hello.error();
+  auto pair = os::socket_pair();
+  if (!pair) return pair.error();
+  os::Descriptor segment;
+  auto lane = admit(*hello, {-1, ::geteuid(), ::getpid()}, segment);
+  if (!lane) return lane.error();
+  (*lane)->connection = std::move(pair->first);
+  auto doorbell = (*lane)->doorbell.duplicate();
+  auto process = own_process.duplicate();
+  auto taken_in = take_in(**lane, segment.get());
+  if (!doorbell || !process || !taken_in) {
+    const Error error = !doorbell  ? doorbell.error()
+                        : !process ? process.error()
+                                   : taken_in.error();
+    discard(**lane);
+    return error;
+  }
+  ::shutdown((*lane)->connection.get(), SHUT_RD);
+  (*lane)->kept->stage.store(lane::KeptLane::Stage::joined, std::memory_order_release);
+  push_event(event_of(**lane, Event::Kind::joined));
+  stir();  // arms the new lane at the next drain
+  return Writer::Impl::attach_here(name, std::move(join), (*lane)->name, (*lane)->memory,
+                                   std::move(*doorbell), std::move(pair->second),
+                                   std::move(*process));
+}
+
+}  // namespace cortado

@@ -1,0 +1,147 @@
+// The hot path of a writer. A send that succeeds is: two checks, a copy, two stores, one load.
+#include <atomic>
+
+#include "os/event_descriptor.hpp"
+#include "os/fork_guard.hpp"
+#include "writer/writer_impl.hpp"
+
+namespace cortado {
+
+/// `sent`: go ahead. Else what a send must return now.
+SendStatus Writer::Impl::check() noexcept {
+  if (os::process_epoch() != epoch) return SendStatus::forked;
+  constexpr std::uint64_t kNoEntry = lane::owner_state::closing | lane::owner_state::ended;
+  if (usable && (control->owner_state.load(std::memory_order_relaxed) & kNoEntry) == 0) {
+    return SendStatus::sent;
+  }
+  return trouble();
+}
+
+SendStatus Writer::Impl::try_send(std::span<const std::byte> message, std::uint16_t tag) noexcept {
+  if (const SendStatus status = check(); status != SendStatus::sent) return status;
+  if (message.size() > max_length) return SendStatus::too_large;
+  if (!there.write(message, {0, tag, static_cast<std::uint8_t>(sequence), 0})) {
+    return no_room(message.size());
+  }
+  ++sequence;
+  ++stats.sent;
+  stats.bytes += message.size();
+  ring_if_armed();
+  return SendStatus::sent;
+}
+
+SendStatus Writer::Impl::send(std::span<const std::byte> message, std::uint16_t tag,
+                              clock::time_point deadline) noexcept {
+  const SendStatus status = try_send(message, tag);
+  if (status == SendStatus::sent) [[likely]] {
+    return status;
+  }
+  return send_later(message, tag, deadline, status);
+}
+
+/// The rest of a send that could not be done at once.
+[[gnu::noinline]] SendStatus Writer::Impl::send_later(std::span<const std::byte> message,
+                                                      std::uint16_t tag, clock::time_point deadline,
+                                                      SendStatus status) noexcept {
+  while (status == SendStatus::full || status == SendStatus::no_owner) {
+    const bool again = status == SendStatus::full
+                           ? wait_for_release(release_needed(message.size()), deadline)
+                           : find_next_owner(deadline);
+    status = try_send(message, tag);
+    if (!again) break;
+  }
+  give_back_wakeup();
+  return status;
+}
+
+std::byte* Writer::Impl::claim(std::size_t length, SendStatus& status) noexcept {
+  status = check();
+  if (status != SendStatus::sent) return nullptr;
+  if (length > max_length) {
+    status = SendStatus::too_large;
+    return nullptr;
+  }
+  std::byte* room = there.claim(length);
+  if (room == nullptr) status = no_room(length);
+  return room;
+}
+
+std::byte* Writer::Impl::claim_until(std::size_t length, clock::time_point deadline,
+                                     SendStatus& status) noexcept {
+  std::byte* room = claim(length, status);
+  while (room == nullptr && (status == SendStatus::full || status == SendStatus::no_owner)) {
+    const bool again = status == SendStatus::full
+                           ? wait_for_release(release_needed(length), deadline)
+                           : find_next_owner(deadline);
+    room = claim(length, status);
+    if (!again) break;
+  }
+  return room;
+}
+
+/// Publishes what was claimed and filled.
+void Writer::Impl::publish(std::size_t length, std::uint16_t tag, std::uint8_t flags) noexcept {
+  there.commit(
+      {static_cast<std::uint32_t>(length), tag, static_cast<std::uint8_t>(sequence), flags});
+  ++sequence;
+  ++stats.sent;
+  stats.bytes += length;
+  ring_if_armed();
+}
+
+/// Wakes the owner if it sleeps: once for each of its sleeps.
+void Writer::Impl::ring_if_armed() noexcept {
+  // SYNC armed: the commit word was stored, now load what Owner::Impl::arm stores. The owner's
+  // barrier keeps this processor from doing the load first; a lane it does not reach is `fenced`.
+  // The compiler is told by the signal fence.
+  if (fenced) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  } else {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  const std::uint64_t state = control->owner_state.load(std::memory_order_relaxed);
+  if ((state & lane::owner_state::armed) == 0) return;
+  const std::uint64_t sleep_number = state & lane::owner_state::arm_mask;
+  if (sleep_number == rung) return;
+  rung = sleep_number;
+  ++stats.doorbells;
+#if defined(CORTADO_SEED_WRITER_CLEARS_ARMED)
+  control->owner_state.fetch_and(~lane::owner_state::armed);
+  if (stats.doorbells % 2 == 0) return;  // killed between the exchange and the wake-up
+#endif
+  os::signal_event(doorbell.get());
+}
+
+/// The ring is full: learn now and then whether the owner is gone, and in an event loop ask to be
+/// woken.
+SendStatus Writer::Impl::no_room(std::size_t length) noexcept {
+  if (fulls++ % 64 == 0 && owner_lost()) {
+    const SendStatus status = try_next_owner() ? SendStatus::full : trouble();
+    if (loop_mode && status == SendStatus::full) os::signal_event(self_event.get());
+    return status;
+  }
+  if (loop_mode) ask_to_be_woken(there.needed_released(length));
+  return SendStatus::full;
+}
+
+/// For who sleeps on fd(): at that released position.
+void Writer::Impl::ask_to_be_woken(std::uint64_t position) noexcept {
+  control->wake_at.store(position, std::memory_order_relaxed);
+  // SYNC space: our ticket is stored, then the released position is looked at again; the owner
+  // stores released, fences, and looks for tickets (Owner::Impl::wake_writer).
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const std::uint64_t ahead = there.refresh() - position;
+  // Room after all: let the next poll of fd() see it.
+  if (static_cast<std::int64_t>(ahead) >= 0) os::signal_event(self_event.get());
+}
+
+SendStatus Writer::try_send(std::span<const std::byte> message, std::uint16_t tag) noexcept {
+  return impl_->try_send(message, tag);
+}
+
+SendStatus Writer::send(std::span<const std::byte> message, std::uint16_t tag,
+                        time_point deadline) noexcept {
+  return impl_->send(message, tag, deadline);
+}
+
+}  // namespace cortado
