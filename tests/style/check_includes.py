@@ -13,12 +13,13 @@ C_LIBRARY = {
 }
 THIRD_PARTY = {
     # prefix of the header: the files or folders that may include it
-    "boost/": ("src/lane/", "tests/"),
+    "boost/": ("src/lane/", "src/modes/", "src/lab/", "tests/"),
     "cereal/": ("include/cortado/typed.hpp", "include/cortado/archive.hpp", "tests/"),
     "spdlog/": ("tools/",),
     "fmt/": ("tools/",),
     "CLI/": ("tools/",),
-    "nlohmann/": ("tools/", "tests/"),
+    "nlohmann/": ("src/lab/", "tools/", "tests/"),
+    "xxhash.h": ("src/modes/", "tests/"),
     "gtest/": ("tests/",),
     "gmock/": ("tests/",),
 }
@@ -33,7 +34,9 @@ ARROWS = {
     "src/writer": {"writer", "lane", "ring", "os", "cortado"},
     "src/typed": {"typed", "cortado"},
     "src/group": {"group", "lane", "os", "cortado"},
-    "tools": {"tools", "cortado"},
+    "src/modes": {"modes", "os", "cortado"},
+    "src/lab": {"lab", "modes", "os", "cortado"},
+    "tools": {"tools", "lab", "modes", "cortado"},
 }
 WITHOUT_KERNEL = ("include/cortado", "src/ring", "src/typed")
 

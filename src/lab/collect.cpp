@@ -1,0 +1,149 @@
+#include "lab/collect.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace cortado::lab {
+namespace {
+
+using modes::Stage;
+using modes::WriterNotes;
+
+/// When the last order was applied, as far as anybody knows.
+std::uint64_t end_of(const Stage& stage, const modes::Mode& mode) {
+  if (mode.sharing == modes::Sharing::ring) {
+    return stage.host().last_applied_ns.load(std::memory_order_acquire);
+  }
+  std::uint64_t end = 0;
+  for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
+    end = std::max(end, stage.writer(w).ended_ns.load(std::memory_order_acquire));
+  }
+  return end;
+}
+
+std::uint64_t at_part(const std::vector<std::uint64_t>& sorted, double part) {
+  const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(sorted.size())));
+  return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
+}
+
+Latency latency_of(const Stage& stage) {
+  std::vector<std::uint64_t> all;
+  for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
+    for (const modes::Sample& sample : stage.writer(w).samples) {
+      const std::uint64_t begun = sample.begun_ns.load(std::memory_order_relaxed);
+      const std::uint64_t applied = sample.applied_ns.load(std::memory_order_relaxed);
+      if (begun != 0 && applied >= begun) all.push_back(applied - begun);
+    }
+  }
+  Latency latency;
+  latency.samples = all.size();
+  if (all.empty()) return latency;
+  std::sort(all.begin(), all.end());
+  latency.p50 = at_part(all, 0.5);
+  latency.p99 = at_part(all, 0.99);
+  latency.p99_9 = at_part(all, 0.999);
+  latency.max = all.back();
+  return latency;
+}
+
+void add(modes::Usage& to, const modes::Usage& more) {
+  to.user_ns += more.user_ns;
+  to.system_ns += more.system_ns;
+  to.voluntary += more.voluntary;
+  to.involuntary += more.involuntary;
+}
+
+WriterResult writer_result(const Stage& stage, std::uint32_t index, const Collected& collected) {
+  const WriterNotes& notes = stage.writer(index);
+  WriterResult result;
+  result.sent = notes.begun.load(std::memory_order_acquire);
+  if (collected.buffer) {
+    const modes::Account& account = collected.buffer.account(index);
+    result.applied = account.count - std::min(account.count, account.duplicated);
+  }
+  const std::uint64_t started = stage.head().started_ns.load(std::memory_order_relaxed);
+  const std::uint64_t ended = notes.ended_ns.load(std::memory_order_acquire);
+  if (ended > started) {
+    result.throughput_per_s =
+        static_cast<double>(result.sent) * 1e9 / static_cast<double>(ended - started);
+  }
+  result.pid = notes.pid.load(std::memory_order_relaxed);
+  result.buffer_address = notes.buffer_address.load(std::memory_order_relaxed);
+  result.failure = static_cast<modes::Failure>(notes.failure.load(std::memory_order_relaxed));
+  const auto signal = collected.writer_signal.find(index);
+  if (signal != collected.writer_signal.end()) result.signal = signal->second;
+  return result;
+}
+
+void collect_writers(RunResult& result, const Stage& stage, const Collected& collected) {
+  std::vector<double> shares;
+  for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
+    result.writers.push_back(writer_result(stage, w, collected));
+    shares.push_back(result.writers.back().throughput_per_s);
+    add(result.usage, stage.writer(w).usage);
+  }
+  add(result.usage, stage.host().usage);
+  result.fairness_jain = fairness_jain(shares);
+}
+
+void collect_buffer(RunResult& result, modes::Buffer buffer) {
+  if (!buffer) return;
+  result.has_buffer = true;
+  result.buffer = buffer.head();
+  result.is_whole = is_whole(buffer);
+  result.cup.assign(reinterpret_cast<const char*>(buffer.order()), result.buffer.capacity);
+}
+
+}  // namespace
+
+RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& collected) {
+  RunResult result;
+  result.mode = &mode;
+  result.workload = stage.workload();
+  result.outcome = collected.outcome;
+  result.ledger = make_ledger(stage, collected.buffer, mode.sharing == modes::Sharing::ring);
+  collect_buffer(result, collected.buffer);
+  result.buffer_address = stage.host().buffer_address.load(std::memory_order_relaxed);
+  result.host_pid = stage.host().pid.load(std::memory_order_relaxed);
+  result.host_signal = collected.host_signal;
+  const std::uint64_t started = stage.head().started_ns.load(std::memory_order_relaxed);
+  const std::uint64_t ended = end_of(stage, mode);
+  if (ended > started) {
+    result.wall_ns = ended - started;
+    result.throughput_per_s =
+        static_cast<double>(result.ledger.applied) * 1e9 / static_cast<double>(result.wall_ns);
+  }
+  result.latency = latency_of(stage);
+  collect_writers(result, stage, collected);
+  const auto strokes = stage.strokes();
+  const std::uint64_t made = stage.head().strokes_made.load(std::memory_order_acquire);
+  result.strokes.assign(
+      strokes.begin(),
+      strokes.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(made, strokes.size())));
+  const modes::IntruderNotes& intruder = stage.head().intruder;
+  result.intruder_pid = intruder.pid.load(std::memory_order_acquire);
+  result.intruder_found = intruder.has_found.load(std::memory_order_relaxed) != 0;
+  result.intruder_signal = collected.intruder_signal;
+  return result;
+}
+
+std::uint64_t progress_of(const Stage& stage) noexcept {
+  std::uint64_t steps = stage.host().applied.load(std::memory_order_relaxed) +
+                        stage.head().strokes_made.load(std::memory_order_relaxed);
+  for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
+    const WriterNotes& notes = stage.writer(w);
+    steps += notes.begun.load(std::memory_order_relaxed) +
+             (notes.ended_ns.load(std::memory_order_relaxed) != 0 ? 1 : 0);
+  }
+  return steps;
+}
+
+double fairness_jain(const std::vector<double>& shares) {
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  const double squares = std::inner_product(shares.begin(), shares.end(), shares.begin(), 0.0);
+  if (squares == 0) return 1;
+  return sum * sum / (static_cast<double>(shares.size()) * squares);
+}
+
+}  // namespace cortado::lab

@@ -1,0 +1,118 @@
+#include "lab/ledger.hpp"
+
+#include <algorithm>
+
+#include "modes/apply.hpp"
+#include "modes/order_source.hpp"
+
+namespace cortado::lab {
+namespace {
+
+using modes::Account;
+using modes::Stage;
+using modes::WriterNotes;
+
+/// What a writer's notes say.
+struct Record {
+  explicit Record(const WriterNotes& notes)
+      : begun(notes.begun.load(std::memory_order_acquire)),
+        taken(notes.taken.load(std::memory_order_acquire)),
+        rejected(notes.rejected.load(std::memory_order_acquire)),
+        has_ended(notes.ended_ns.load(std::memory_order_acquire) != 0) {}
+
+  /// It does not know what became of its last order: it was killed, or told that nobody knows.
+  bool in_doubt() const noexcept { return begun > taken + rejected; }
+
+  std::uint64_t begun, taken, rejected;
+  bool has_ended;
+};
+
+std::uint64_t less(std::uint64_t from, std::uint64_t what) noexcept {
+  return from - std::min(from, what);
+}
+
+/// Adds one writer. The buffer's account of it says what arrived.
+void settle(Ledger& ledger, const Record& record, const Account& account) {
+  const std::uint64_t distinct = less(account.count, account.duplicated);
+  const bool last_arrived = account.next >= record.begun;
+  const std::uint64_t gone = record.in_doubt() && !last_arrived ? 1 : 0;
+  ledger.sent += record.begun;
+  ledger.applied += distinct;
+  ledger.rejected += record.rejected;
+  (record.has_ended ? ledger.dropped : ledger.abandoned) += gone;
+  ledger.lost += less(record.begun, distinct + record.rejected + gone);
+  ledger.duplicated += account.duplicated + less(distinct + record.rejected + gone, record.begun);
+  ledger.reordered += account.reordered;
+  ledger.redelivered += account.redelivered;
+}
+
+/// Adds one writer of a run whose buffer is gone: what was taken was applied to it, or is unread.
+void settle_without_buffer(Ledger& ledger, const Record& record) {
+  ledger.sent += record.begun;
+  ledger.applied += record.taken;
+  ledger.rejected += record.rejected;
+  (record.has_ended ? ledger.dropped : ledger.abandoned) += record.in_doubt() ? 1 : 0;
+}
+
+/// The sum of the checks of all orders that should be in the buffer, if none is missing.
+std::uint64_t expected_digest(const Stage& stage, const modes::Buffer& buffer) {
+  modes::OrderSource source(stage);
+  std::uint64_t digest = 0;
+  for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
+    const std::uint64_t end = std::min(Record(stage.writer(w)).begun, buffer.account(w).next);
+    for (std::uint64_t sequence = 0; sequence < end; ++sequence) {
+      const modes::Order order = source.make({w, sequence});
+      if (order.bytes().size() > stage.workload().capacity) continue;
+      digest += modes::order_check(order.stamp(), order.bytes());
+    }
+  }
+  return digest;
+}
+
+/// The host tells how many orders it had applied when it died; the rest is unread.
+void forget(Ledger& ledger, const Stage& stage, bool has_queue) {
+  ledger.forgotten = ledger.applied;
+  if (!has_queue) return;
+  ledger.forgotten = std::min(ledger.applied, stage.host().applied.load(std::memory_order_acquire));
+  ledger.unread = ledger.applied - ledger.forgotten;
+  ledger.applied = ledger.forgotten;
+}
+
+}  // namespace
+
+bool is_whole(modes::Buffer buffer) {
+  const auto& head = buffer.head();
+  const std::byte* const order = buffer.order();
+  return modes::Hand<modes::Plain>(buffer, 0).is_whole() &&
+         std::all_of(order + head.length, order + head.capacity,
+                     [](std::byte letter) { return letter == std::byte{0}; });
+}
+
+Ledger make_ledger(const Stage& stage, modes::Buffer buffer, bool has_queue) {
+  Ledger ledger;
+  const std::uint32_t writers = stage.workload().writers;
+  if (!buffer) {
+    for (std::uint32_t w = 0; w < writers; ++w) {
+      settle_without_buffer(ledger, Record(stage.writer(w)));
+    }
+    forget(ledger, stage, has_queue);
+    return ledger;
+  }
+  std::uint64_t counted = 0;
+  for (std::uint32_t w = 0; w < writers; ++w) {
+    settle(ledger, Record(stage.writer(w)), buffer.account(w));
+    counted += buffer.account(w).count;
+  }
+  // Each writer's own account is its own; the count of all is what writers overwrite each other.
+  const modes::BufferHead& head = buffer.head();
+  const std::uint64_t overwritten = less(counted, head.count);
+  ledger.lost += overwritten;
+  ledger.applied = less(ledger.applied, overwritten);
+  ledger.torn = head.torn + (is_whole(buffer) ? 0 : 1);
+  if (ledger.lost == 0 && ledger.duplicated == 0 && head.digest != expected_digest(stage, buffer)) {
+    ++ledger.torn;
+  }
+  return ledger;
+}
+
+}  // namespace cortado::lab

@@ -1,0 +1,59 @@
+// What came out of one run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab/ledger.hpp"
+#include "modes/mode.hpp"
+#include "modes/stage.hpp"
+
+namespace cortado::lab {
+
+enum class Outcome : std::uint8_t {
+  finished,   ///< all writers that lived sent all they had, and the buffer is there to look at
+  hung,       ///< nothing moved any more, and the watchdog ended it
+  host_died,  ///< the process with the buffer ended before its time
+};
+
+struct WriterResult {
+  std::uint64_t sent = 0;
+  std::uint64_t applied = 0;  ///< as the buffer tells
+  double throughput_per_s = 0;
+  std::uint32_t pid = 0;
+  std::uint64_t buffer_address = 0;  ///< where it has the buffer; 0: it has not
+  modes::Failure failure = modes::Failure::none;
+  int signal = 0;  ///< that ended its process
+};
+
+struct Latency {
+  std::uint64_t samples = 0;  ///< orders that were timed, from the begin of the send until applied
+  std::uint64_t p50 = 0, p99 = 0, p99_9 = 0, max = 0;  ///< ns
+};
+
+struct RunResult {
+  const modes::Mode* mode = nullptr;
+  modes::Workload workload;
+  Outcome outcome = Outcome::finished;
+  Ledger ledger;
+  bool has_buffer = false;
+  modes::BufferHead buffer;  ///< as it was in the end
+  bool is_whole = false;     ///< the buffer, in the end
+  std::string cup;           ///< all of the buffer's bytes
+  std::uint64_t buffer_address = 0;
+  std::uint32_t host_pid = 0;
+  int host_signal = 0;
+  std::uint64_t wall_ns = 0;  ///< from the start to the last order applied
+  double throughput_per_s = 0;
+  Latency latency;
+  modes::Usage usage;  ///< of all who took part
+  double fairness_jain = 1;
+  std::vector<WriterResult> writers;
+  std::vector<modes::Stroke> strokes;  ///< letters in the order in which they were written
+  std::uint32_t intruder_pid = 0;      ///< 0: there was none
+  bool intruder_found = false;         ///< it had something mapped at the buffer's address
+  int intruder_signal = 0;
+};
+
+}  // namespace cortado::lab

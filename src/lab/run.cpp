@@ -1,0 +1,275 @@
+#include "lab/run.hpp"
+
+#include <cortado/group.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <sys/resource.h>
+
+#include <unistd.h>
+
+#include "lab/collect.hpp"
+#include "modes/apply.hpp"
+#include "modes/mode.hpp"
+#include "modes/shared_buffer.hpp"
+#include "modes/turns.hpp"
+#include "os/futex.hpp"
+
+namespace cortado::lab {
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+using modes::Isolation;
+using modes::Sharing;
+using modes::Stage;
+using modes::Workload;
+
+constexpr auto kLook = 10ms;     // between two looks at a run
+constexpr auto kAfterHost = 2s;  // for writers to notice that their host is gone
+constexpr const char* kIntruder = "intruder";
+
+Error invalid(const std::string& what) {
+  return {Errc::invalid_argument, "cannot run the workload: " + what};
+}
+
+Result<void> check(const RunSpec& spec) {
+  const Workload& workload = spec.workload;
+  const auto limit = [](const char* what, std::uint64_t most) {
+    return invalid(std::string(what) + " must be at most " + std::to_string(most));
+  };
+  if (workload.mode >= modes::all_modes().size()) return invalid("there is no such mode");
+  if (workload.writers == 0) return invalid("it needs a writer at least");
+  if (workload.writers > modes::Stamp::kMostWriters) {
+    return limit("writers", modes::Stamp::kMostWriters);
+  }
+  if (workload.payload > Workload::kMostPayload || workload.capacity > Workload::kMostPayload) {
+    return limit("bytes of an order", Workload::kMostPayload);
+  }
+  if (workload.orders == 0 && spec.duration <= 0ns) return invalid("it needs orders, or a time");
+  if (workload.orders != 0 && workload.orders < workload.writers) {
+    return invalid("more writers (" + std::to_string(workload.writers) + ") than orders (" +
+                   std::to_string(workload.orders) + ")");
+  }
+  return {};
+}
+
+/// Beside this program, or where it is installed.
+std::string find_member() {
+  if (const char* set = ::secure_getenv("CORTADO_MEMBER"); set != nullptr) return set;
+  std::error_code none;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", none).parent_path();
+  for (const char* near :
+       {"cortado-member", "../libexec/cortado/cortado-member", "../src/modes/cortado-member"}) {
+    const std::string path = folder / near;
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return CORTADO_MEMBER_PATH;
+}
+
+/// The interleaving that the seed draws, for a mode of that kind.
+std::vector<std::uint32_t> turns_for(const RunSpec& spec, Sharing sharing) {
+  const Workload& workload = spec.workload;
+  if (workload.takes_turns == 0) return {};
+  std::vector<std::string> orders;
+  for (std::uint64_t i = 0; i < workload.orders; ++i) {
+    orders.push_back(spec.listed[i % spec.listed.size()]);
+  }
+  auto turns = modes::letter_turns(orders, workload.writers, workload.capacity, workload.seed);
+  if (sharing == Sharing::race) return turns;
+  return modes::order_turns(turns, workload.writers, workload.capacity);
+}
+
+/// A run while it goes on.
+class Run {
+ public:
+  Run(RunSpec spec, Stage stage, std::optional<modes::SharedMemory> segment)
+      : spec_(std::move(spec)),
+        mode_(*modes::all_modes()[spec_.workload.mode]),
+        stage_(std::move(stage)),
+        segment_(std::move(segment)) {}
+
+  Result<RunResult> run() {
+    if (auto started = start(); !started) return started.error();
+    if (auto ready = wait_until_ready(); !ready) return ready.error();
+    stage_.head().started_ns.store(modes::now_ns(), std::memory_order_relaxed);
+    set(stage_.head().start);
+    const auto outcome = watch();
+    if (!outcome) return outcome.error();
+    group_->kill();
+    while (group_->wait(kLook)) take_events();
+    take_events();
+    Collected collected{*outcome, buffer(), host_signal_, writer_signal_, intruder_signal_};
+    return collect(stage_, mode_, collected);
+  }
+
+ private:
+  static void set(std::atomic<std::uint32_t>& word) noexcept {
+    word.store(1, std::memory_order_release);
+    os::futex_wake_all(word);
+  }
+
+  Program member(const char* role, std::string label) const {
+    Program program;
+    program.argv = {find_member(), role, stage_.path()};
+    program.label = std::move(label);
+    return program;
+  }
+
+  Result<void> start() {
+    GroupOptions options;
+    options.name = stage_.head().owner_name;
+    options.keep_owner = true;
+    options.owner = member("host", "host");
+    if (mode_.isolation == Isolation::process) {
+      for (std::uint32_t w = 0; w < spec_.workload.writers; ++w) {
+        Program writer = member("writer", std::to_string(w));
+        writer.argv.push_back(std::to_string(w));
+        options.writers.push_back(std::move(writer));
+      }
+      if (spec_.with_intruder) options.writers.push_back(member("intruder", kIntruder));
+      writers_running_ = spec_.workload.writers;
+    }
+    auto group = Group::start(std::move(options));
+    if (!group) return group.error();
+    group_.emplace(std::move(*group));
+    return {};
+  }
+
+  /// Looks at what happened meanwhile; waits up to kLook.
+  void look(std::chrono::nanoseconds most = kLook) {
+    group_->wait(most);
+    take_events();
+  }
+
+  void take_events() {
+    while (const auto event = group_->next_event()) {
+      if (event->kind != GroupEvent::Kind::ended) continue;
+      if (event->role == GroupEvent::Role::owner) {
+        host_has_ended_ = true;
+        host_signal_ = event->signal;
+      } else if (event->label == kIntruder) {
+        intruder_signal_ = event->signal;
+        intruder_has_ended_ = true;
+      } else {
+        writer_signal_[static_cast<std::uint32_t>(std::stoul(event->label))] = event->signal;
+        if (--writers_running_ == 0) set(stage_.head().writers_gone);
+      }
+    }
+  }
+
+  Result<void> wait_until_ready() {
+    const auto& ready = stage_.head().ready;
+    while (ready.load(std::memory_order_acquire) < spec_.workload.writers) {
+      look();
+      if (!spec_.go_on()) return stopped();
+      if (host_has_ended_ || !writer_signal_.empty()) {
+        return Error{Errc::system, "cannot run " + std::string(mode_.name) +
+                                       ": one that takes part ended before the start; see the "
+                                       "line above, or give it more memory"};
+      }
+    }
+    return {};
+  }
+
+  /// Until the host has ended, or nothing moves.
+  Result<Outcome> watch() {
+    const auto begin = clock::now();
+    auto moved = begin;
+    std::uint64_t seen = 0;
+    while (!host_has_ended_) {
+      look(spec_.duration > 0ns ? std::min<std::chrono::nanoseconds>(kLook, spec_.duration)
+                                : kLook);
+      const auto now = clock::now();
+      if (!spec_.go_on()) return stopped();
+      if (spec_.duration > 0ns && now - begin >= spec_.duration) set(stage_.head().stop);
+      if (const std::uint64_t steps = progress_of(stage_); steps != seen) {
+        seen = steps;
+        moved = now;
+      } else if (now - moved >= spec_.watchdog) {
+        return Outcome::hung;
+      }
+    }
+    const auto ended = clock::now();
+    while ((writers_running_ > 0 || (spec_.with_intruder && !intruder_has_ended_)) &&
+           mode_.isolation == Isolation::process && clock::now() - ended < kAfterHost) {
+      look();
+    }
+    const bool in_order = stage_.host().finished.load(std::memory_order_acquire) != 0;
+    return in_order ? Outcome::finished : Outcome::host_died;
+  }
+
+  Error stopped() const { return {Errc::closing, "stopped by a signal; there is no result"}; }
+
+  /// What can be looked at now that all have ended.
+  modes::Buffer buffer() const {
+    if (segment_) return modes::Buffer(modes::buffer_in(*segment_));
+    const bool has_left = stage_.host().finished.load(std::memory_order_acquire) != 0;
+    return has_left ? stage_.final_buffer() : modes::Buffer();
+  }
+
+  RunSpec spec_;
+  const modes::Mode& mode_;
+  Stage stage_;
+  std::optional<modes::SharedMemory> segment_;  ///< the buffer, where it is shared
+  std::optional<Group> group_;
+  bool host_has_ended_ = false;
+  int host_signal_ = 0;
+  std::uint32_t writers_running_ = 0;
+  std::map<std::uint32_t, int> writer_signal_;  ///< of those that have ended
+  bool intruder_has_ended_ = false;
+  int intruder_signal_ = 0;
+};
+
+}  // namespace
+
+Result<RunResult> run(RunSpec spec) {
+  if (auto checked = check(spec); !checked) return checked.error();
+  const modes::Mode& mode = *modes::all_modes()[spec.workload.mode];
+  auto stage = Stage::create(spec.workload, spec.listed, turns_for(spec, mode.sharing));
+  if (!stage) return stage.error();
+  static std::atomic<std::uint32_t> runs{0};
+  const std::string name = "run-" + std::to_string(::getpid()) + "-" + std::to_string(++runs);
+  std::strncpy(stage->head().owner_name, name.c_str(), sizeof stage->head().owner_name - 1);
+  std::optional<modes::SharedMemory> segment;
+  if (mode.isolation == Isolation::process && mode.sharing != Sharing::ring) {
+    auto created = modes::SharedMemory::create(
+        "cortado-buffer",
+        modes::shared_buffer_bytes(spec.workload.capacity, spec.workload.writers));
+    if (!created) return created.error();
+    segment.emplace(std::move(*created));
+    std::strncpy(stage->head().segment, segment->path().c_str(), sizeof stage->head().segment - 1);
+  }
+  return Run(std::move(spec), std::move(*stage), std::move(segment)).run();
+}
+
+std::uint64_t rounds_for(std::chrono::nanoseconds ns) {
+  if (ns <= 0ns) return 0;
+  constexpr std::uint64_t kRounds = 200'000;
+  constexpr int kTries = 5;
+  std::chrono::duration<double, std::nano> best{1e18};
+  std::uint64_t value = 1;
+  for (int i = 0; i < kTries; ++i) {
+    const auto begin = clock::now();
+    value = modes::work(kRounds, value);
+    best = std::min<std::chrono::duration<double, std::nano>>(best, clock::now() - begin);
+  }
+  const double each = best.count() / static_cast<double>(kRounds);
+  return std::max<std::uint64_t>(
+      1, static_cast<std::uint64_t>(static_cast<double>(ns.count()) / each));
+}
+
+std::uint32_t sample_shift_for(std::uint64_t orders_per_writer) noexcept {
+  std::uint32_t shift = 0;
+  while ((orders_per_writer >> shift) > modes::WriterNotes::kSamples) ++shift;
+  return shift;
+}
+
+}  // namespace cortado::lab

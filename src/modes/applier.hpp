@@ -1,0 +1,49 @@
+// Whoever applies orders in a run: the hand, the pen that the workload asks for, the notes.
+#pragma once
+
+#include <cstdint>
+
+#include "modes/apply.hpp"
+#include "modes/letter_pen.hpp"
+#include "modes/order_source.hpp"
+#include "modes/stage.hpp"
+
+namespace cortado::modes {
+
+template <class Access>
+class Applier {
+ public:
+  /// writers_race: nobody keeps the buffer to himself while an order is written.
+  Applier(const Stage& stage, Buffer buffer, bool writers_race)
+      : stage_(stage),
+        hand_(buffer, stage.workload().work_rounds),
+        sample_mask_((std::uint64_t{1} << stage.workload().sample_shift) - 1),
+        is_slow_(stage.workload().letter_delay_ns != 0),
+        writers_race_(writers_race) {}
+
+  /// False: longer than the buffer.
+  template <class Midway>
+  bool apply(const Order& order, const Midway& midway, bool redelivered = false) {
+    const Stamp stamp = order.stamp();
+    const bool applied =
+        is_slow_ ? hand_.apply(stamp, order.bytes(),
+                               LetterPen<Midway>{stage_, midway, writers_race_}, redelivered)
+                 : hand_.apply(stamp, order.bytes(), QuickPen<Midway>{midway}, redelivered);
+    if ((stamp.sequence() & sample_mask_) == 0) note_sample(stamp);
+    return applied;
+  }
+
+ private:
+  void note_sample(Stamp stamp) const noexcept {
+    sample_of(stage_.writer(stamp.writer()), stage_.workload(), stamp.sequence())
+        .applied_ns.store(now_ns(), std::memory_order_relaxed);
+  }
+
+  const Stage& stage_;
+  Hand<Access> hand_;
+  std::uint64_t sample_mask_;
+  bool is_slow_;
+  bool writers_race_;
+};
+
+}  // namespace cortado::modes

@@ -1,0 +1,16 @@
+#include "modes/buffer.hpp"
+
+#include <new>
+
+namespace cortado::modes {
+
+Buffer Buffer::make(void* memory, std::uint32_t capacity, std::uint32_t writers) noexcept {
+  auto* head = new (memory) BufferHead;
+  head->capacity = capacity;
+  head->writers = writers;
+  Buffer buffer(memory);
+  for (std::uint32_t w = 0; w < writers; ++w) new (&buffer.account(w)) Account;
+  return buffer;
+}
+
+}  // namespace cortado::modes

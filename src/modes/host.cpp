@@ -1,0 +1,88 @@
+#include "modes/host.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+#include <vector>
+
+#include <unistd.h>
+
+#include "modes/writer_body.hpp"
+#include "os/futex.hpp"
+
+namespace cortado::modes {
+namespace {
+
+void wait_until_set(const std::atomic<std::uint32_t>& word) noexcept {
+  while (word.load(std::memory_order_acquire) == 0) os::futex_wait(word, 0);
+}
+
+std::uint64_t in_ns(const timeval& time) noexcept {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(time.tv_usec) * 1000;
+}
+
+}  // namespace
+
+int complain(const Error& error) noexcept {
+  std::fprintf(stderr, "cortado: %s\n", error.text.c_str());
+  return kCannotTakePart;
+}
+
+Result<os::PrivateMemory> memory_for_buffer(const Stage& stage, std::size_t in_front) {
+  const Workload& workload = stage.workload();
+  return os::PrivateMemory::create(in_front +
+                                   Buffer::bytes_for(workload.capacity, workload.writers));
+}
+
+Buffer make_buffer(const Stage& stage, void* memory) noexcept {
+  return Buffer::make(memory, stage.workload().capacity, stage.workload().writers);
+}
+
+void announce(const Stage& stage, Buffer buffer) noexcept {
+  HostNotes& host = stage.host();
+  host.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
+  host.buffer_address.store(reinterpret_cast<std::uint64_t>(buffer.memory().data()),
+                            std::memory_order_relaxed);
+  host.ready.store(1, std::memory_order_release);
+  os::futex_wake_all(host.ready);
+}
+
+void run_threads(const Stage& stage, const std::function<void(std::uint32_t)>& write) {
+  std::vector<std::thread> threads;
+  for (std::uint32_t w = 0; w < stage.workload().writers; ++w) threads.emplace_back(write, w);
+  for (std::thread& thread : threads) thread.join();
+}
+
+void wait_for_host(const Stage& stage) noexcept {
+  wait_until_set(stage.host().ready);
+}
+
+void wait_for_writers(const Stage& stage) noexcept {
+  wait_until_set(stage.head().writers_gone);
+}
+
+void wait_for_start(const Stage& stage) noexcept {
+  stage.head().ready.fetch_add(1, std::memory_order_release);
+  wait_until_set(stage.head().start);
+}
+
+void leave(const Stage& stage, Buffer buffer) noexcept {
+  const auto bytes = buffer.memory();
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::byte*>(&stage.final_buffer().head()));
+  stage.host().finished.store(1, std::memory_order_release);
+}
+
+Usage usage_of_thread() noexcept {
+  rusage used{};
+  ::getrusage(RUSAGE_THREAD, &used);
+  return {in_ns(used.ru_utime), in_ns(used.ru_stime), static_cast<std::uint64_t>(used.ru_nvcsw),
+          static_cast<std::uint64_t>(used.ru_nivcsw)};
+}
+
+Usage operator-(const Usage& end, const Usage& begin) noexcept {
+  return {end.user_ns - begin.user_ns, end.system_ns - begin.system_ns,
+          end.voluntary - begin.voluntary, end.involuntary - begin.involuntary};
+}
+
+}  // namespace cortado::modes

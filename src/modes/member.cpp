@@ -1,0 +1,45 @@
+// cortado-member: the program that takes part in a run. Started by the lab, not by hand:
+//
+//   cortado-member host|intruder STAGE
+//   cortado-member writer STAGE INDEX
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include <sys/resource.h>
+
+#include "modes/host.hpp"
+#include "modes/intruder.hpp"
+#include "modes/mode.hpp"
+
+namespace {
+
+using namespace cortado::modes;
+
+int take_part(const std::string& role, const std::string& path, const char* index) {
+  const auto stage = Stage::open(path);
+  if (!stage) return complain(stage.error());
+  const Mode& mode = *all_modes()[stage->workload().mode];
+  if (role == "host") return mode.host(*stage);
+  if (role == "intruder") return intrude(*stage);
+  return mode.writer(*stage, static_cast<std::uint32_t>(std::strtoul(index, nullptr, 10)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string role = argc > 1 ? argv[1] : "";
+  if (!(argc == 3 && (role == "host" || role == "intruder")) && !(argc == 4 && role == "writer")) {
+    std::fputs("cortado-member: it takes part in runs that `cortado run` starts\n", stderr);
+    return 64;
+  }
+  const rlimit no_core{};  // some crash on purpose
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  try {
+    return take_part(role, argv[2], argc == 4 ? argv[3] : "0");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cortado-member: %s\n", error.what());
+    return kCannotTakePart;
+  }
+}

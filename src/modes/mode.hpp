@@ -1,0 +1,40 @@
+// The six modes behind one contract.
+//
+// A run has one host, a process that has the buffer made, and its writers. In a thread mode the
+// host runs the writers as threads; in a process mode each is a process of its own. Host and writer
+// are given the stage, do their part between its start and its end, and leave their notes there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "modes/stage.hpp"
+
+namespace cortado::modes {
+
+enum class Isolation : std::uint8_t { thread, process };
+enum class Sharing : std::uint8_t {
+  race,   ///< all write into one buffer, as they please
+  mutex,  ///< all write into one buffer, one at a time
+  ring,   ///< one owner writes into its own buffer, the others send it messages
+};
+
+struct Mode {
+  std::string_view name;
+  Isolation isolation;
+  Sharing sharing;
+  /// The host's part. Returns an exit status; not 0: it has told why on standard error.
+  int (*host)(const Stage& stage);
+  /// The part of writer `index` as a process; null in a thread mode. Likewise.
+  int (*writer)(const Stage& stage, std::uint32_t index);
+};
+
+extern const Mode kThreadRace, kThreadMutex, kThreadRing, kProcessRace, kProcessMutex, kProcessRing;
+
+/// In the order of the index in Workload::mode.
+inline std::array<const Mode*, 6> all_modes() noexcept {
+  return {&kThreadRace, &kThreadMutex, &kThreadRing, &kProcessRace, &kProcessMutex, &kProcessRing};
+}
+
+}  // namespace cortado::modes

@@ -1,0 +1,46 @@
+// A writer that takes the lock, writes into the buffer, and gives the lock back.
+#pragma once
+
+#include <exception>
+#include <mutex>
+
+#include "modes/applier.hpp"
+#include "modes/shared_buffer.hpp"
+#include "modes/writer_body.hpp"
+
+namespace cortado::modes {
+
+template <class Mutex>
+class MutexSink {
+ public:
+  static_assert(sizeof(Mutex) <= kLockBytes);
+
+  MutexSink(const Stage& stage, Mutex& mutex, Buffer buffer)
+      : stage_(stage),
+        mutex_(mutex),
+        applier_(stage, buffer, false),
+        capacity_(buffer.head().capacity) {}
+
+  template <class Midway>
+  Put put(const Order& order, const Midway& midway) {
+    if (order.bytes().size() > capacity_) return Put::rejected;
+    if (stage_.workload().takes_turns != 0) wait_for_turn(stage_, order.stamp().writer());
+    try {
+      const std::lock_guard<Mutex> lock(mutex_);
+      applier_.apply(order, midway);
+      return Put::taken;
+    } catch (const std::exception&) {  // a lock that knows that its holder died
+      return Put::failed;
+    }
+  }
+  static Failure failure() noexcept { return Failure::lock_broken; }
+  bool finish() const noexcept { return true; }
+
+ private:
+  const Stage& stage_;
+  Mutex& mutex_;
+  Applier<Plain> applier_;
+  std::uint32_t capacity_;
+};
+
+}  // namespace cortado::modes

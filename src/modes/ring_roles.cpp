@@ -1,0 +1,132 @@
+#include "modes/ring_roles.hpp"
+
+#include <cortado/writer.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <utility>
+
+#include "modes/applier.hpp"
+#include "modes/host.hpp"
+#include "modes/writer_body.hpp"
+
+namespace cortado::modes {
+namespace {
+
+using namespace std::chrono_literals;
+
+using clock = std::chrono::steady_clock;
+constexpr auto kForEver = clock::time_point::max();
+
+/// Sends the orders to the owner.
+class RingSink {
+ public:
+  RingSink(const Stage& stage, Writer& writer)
+      : takes_turns_(stage.workload().takes_turns != 0),
+        stage_(stage),
+        writer_(writer),
+        capacity_(stage.workload().capacity) {}
+
+  Put put(const Order& order, const Nothing&) {
+    if (order.bytes().size() > capacity_) return Put::rejected;
+    if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
+    const std::span<const std::byte> image = order.image();
+    return outcome(writer_.send(image, kForEver));
+  }
+
+  /// Filled in place, with something half way.
+  template <class Midway>
+  Put put(const Order& order, const Midway& midway) {
+    if (order.bytes().size() > capacity_) return Put::rejected;
+    const auto image = order.image();
+    auto claim = writer_.claim_until(image.size(), kForEver);
+    if (!claim) return outcome(claim.status());
+    const std::size_t half = image.size() / 2;
+    std::copy_n(image.begin(), half, claim->bytes().begin());
+    midway();
+    std::copy(image.begin() + static_cast<std::ptrdiff_t>(half), image.end(),
+              claim->bytes().begin() + static_cast<std::ptrdiff_t>(half));
+    return outcome(claim->commit());
+  }
+
+  static Failure failure() noexcept { return Failure::queue_broken; }
+  bool finish() { return writer_.close(has_failed_ ? clock::now() : kForEver) == 0; }
+
+ private:
+  Put outcome(SendStatus status) noexcept {
+    if (status == SendStatus::sent) [[likely]]
+      return Put::taken;
+    has_failed_ = true;
+    return Put::failed;
+  }
+
+  bool has_failed_ = false;
+  bool takes_turns_;
+  const Stage& stage_;
+  Writer& writer_;
+  std::uint32_t capacity_;
+};
+
+std::size_t ring_bytes_for(const Workload& workload) {
+  constexpr std::size_t kAtOnce = 4;  // so many of the longest orders fit
+  return std::max(OwnerOptions{}.ring_bytes,
+                  std::bit_ceil(kAtOnce * (workload.capacity + Order::kStampBytes + 16)));
+}
+
+}  // namespace
+
+Result<Owner> open_owner(const Stage& stage) {
+  OwnerOptions options;
+  options.ring_bytes = ring_bytes_for(stage.workload());
+  options.max_writers = Stamp::kMostWriters;
+  options.directory = stage.head().owner_directory;
+  return Owner::open(stage.head().owner_name, std::move(options));
+}
+
+void own(const Stage& stage, Owner& owner, Buffer buffer) {
+  const Workload& workload = stage.workload();
+  HostNotes& notes = stage.host();
+  const Usage before = usage_of_thread();
+  Applier<Plain> applier(stage, buffer, false);
+  const Nothing nothing{};
+  std::uint64_t applied = 0;
+  const auto apply = [&](const Message& message) {
+    const auto bytes = message.bytes();
+    if (bytes.size() < Order::kStampBytes) return;
+    // The owner's own copy of the message; orders are made of bytes that may be changed.
+    const Order order({const_cast<std::byte*>(bytes.data()), bytes.size()});
+    if (order.stamp().writer() >= workload.writers) return;
+    applier.apply(order, nothing, message.redelivered());
+    ++applied;
+  };
+
+  std::uint32_t left = 0;
+  for (;;) {
+    if (owner.drain(apply) != 0) {
+      notes.last_applied_ns.store(now_ns(), std::memory_order_relaxed);
+      notes.applied.store(applied, std::memory_order_release);
+      continue;
+    }
+    while (const auto event = owner.next_event()) left += event->kind == Event::Kind::left ? 1 : 0;
+    const bool all_left =
+        left >= workload.writers || stage.head().writers_gone.load(std::memory_order_acquire) != 0;
+    if (all_left && owner.writers() == 0) break;
+    owner.wait(20ms);
+  }
+  notes.usage = usage_of_thread() - before;
+}
+
+int write_by_ring(const Stage& stage, std::uint32_t index) {
+  JoinOptions options;
+  options.name = "writer-" + std::to_string(index + 1);
+  options.directory = stage.head().owner_directory;
+  options.timeout = 60s;
+  auto writer = Writer::join(stage.head().owner_name, std::move(options));
+  if (!writer) return complain(writer.error());
+  RingSink sink(stage, *writer);
+  write_orders(stage, index, sink, nullptr);
+  return 0;
+}
+
+}  // namespace cortado::modes

@@ -1,0 +1,183 @@
+// Stage: the memory that everybody who takes part in a run shares with whoever watches it: what is
+// to be done, the start and the end of it, and the notes that each takes. The buffer is not here.
+//
+//   piece                        who writes it, when
+//   +--------------------------+
+//   | StageHead: workload      | the runner, before anybody starts
+//   |   start, stop            | the runner
+//   |   turn                   | whoever has it
+//   |   HostNotes              | the host
+//   | WriterNotes of 0, 1, ... | that writer; samples also: whoever applies
+//   | ends, bytes of the list  | the runner, before anybody starts
+//   | turns                    | the runner, before anybody starts
+//   | strokes                  | whoever writes a letter
+//   | the buffer at the end    | the host, last; the runner, for a buffer that is shared
+//   +--------------------------+
+//
+// It is a segment without a name, so it ends with the last one who has it, however that one ends.
+#pragma once
+
+#include <cortado/result.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "modes/buffer.hpp"
+#include "modes/shared_memory.hpp"
+#include "modes/workload.hpp"
+
+namespace cortado::modes {
+
+/// What a participant used, from start to end.
+struct Usage {
+  std::uint64_t user_ns = 0;
+  std::uint64_t system_ns = 0;
+  std::uint64_t voluntary = 0;  ///< context switches
+  std::uint64_t involuntary = 0;
+};
+
+/// Why a writer stopped before it had sent everything.
+enum class Failure : std::uint32_t {
+  none,
+  no_buffer,     ///< it could not map or join what it should write to
+  lock_broken,   ///< the lock says that its holder died, or refuses for another reason
+  queue_broken,  ///< the owner is gone, or no longer reads this writer
+};
+
+/// Kept by one host: the process that has the buffer made and, in thread modes, runs the writers.
+struct HostNotes {
+  std::atomic<std::uint32_t> ready{0};     ///< the buffer is there, writers may come
+  std::atomic<std::uint32_t> finished{0};  ///< it ended in order, the buffer is on the stage
+  std::atomic<std::uint32_t> pid{0};
+  std::atomic<std::uint32_t> failure{0};
+  std::atomic<std::uint64_t> buffer_address{0};
+  std::atomic<std::uint64_t> applied{0};  ///< in ring modes: so far
+  std::atomic<std::uint64_t> last_applied_ns{
+      0};       ///< in ring modes: when the last order was applied
+  Usage usage;  ///< of the owner; zero where there is none
+};
+
+/// Kept by a process that looks for the owner's buffer; see intruder.hpp.
+struct IntruderNotes {
+  std::atomic<std::uint32_t> pid{0};
+  std::atomic<std::uint32_t> has_looked{0};
+  std::atomic<std::uint32_t> has_found{0};  ///< something is mapped at that address
+};
+
+/// One order that was timed.
+struct Sample {
+  std::atomic<std::uint64_t> begun_ns{0};
+  std::atomic<std::uint64_t> applied_ns{0};  ///< 0: not yet
+};
+
+/// Kept by one writer; each word is stored in the order in which things happen, so that the notes
+/// of a writer that was killed are true.
+struct alignas(64) WriterNotes {
+  static constexpr std::uint32_t kSamples = 1024;
+
+  std::atomic<std::uint64_t> begun{0};     ///< orders it began to hand over
+  std::atomic<std::uint64_t> taken{0};     ///< of these: applied, or in a queue that keeps them
+  std::atomic<std::uint64_t> rejected{0};  ///< of these: refused
+  std::atomic<std::uint64_t> ended_ns{0};  ///< it had sent everything it was to send
+  std::atomic<std::uint32_t> pid{0};
+  std::atomic<std::uint32_t> failure{0};         ///< Failure
+  std::atomic<std::uint64_t> buffer_address{0};  ///< where it has the buffer; 0: it has not
+  Usage usage;
+  alignas(64) Sample samples[kSamples];  ///< the latest
+};
+
+/// One letter that was written into the buffer.
+struct Stroke {
+  std::uint32_t writer = 0;
+  std::uint32_t cell = 0;
+  std::uint8_t letter = 0;  ///< 0 behind the end of the order
+};
+
+struct StageHead {
+  std::uint64_t bytes = 0;  ///< of the stage
+  Workload workload;
+  std::uint64_t turns = 0;    ///< how many there are
+  std::uint64_t strokes = 0;  ///< room for these
+  char owner_name[64] = {};   ///< ring modes: what writers join
+  char owner_directory[256] = {};
+  char segment[64] = {};  ///< process-race, process-mutex: where the buffer can be mapped
+
+  alignas(64) std::atomic<std::uint32_t> ready{0};  ///< writers that wait for the start
+  std::atomic<std::uint32_t> start{0};
+  std::atomic<std::uint64_t> started_ns{0};
+  alignas(64) std::atomic<std::uint32_t> stop{0};          ///< the time is over
+  std::atomic<std::uint32_t> writers_gone{0};              ///< no writer process is left
+  alignas(64) std::atomic<std::uint32_t> turn{0};          ///< index into the turns
+  alignas(64) std::atomic<std::uint64_t> strokes_made{0};  ///< may be more than there is room for
+  alignas(64) HostNotes host;
+  IntruderNotes intruder;
+};
+
+/// The orders that the user gave.
+class OrderList {
+ public:
+  OrderList(const std::uint64_t* ends, const std::byte* bytes, std::uint64_t size) noexcept
+      : ends_(ends), bytes_(bytes), size_(size) {}
+  std::uint64_t size() const noexcept { return size_; }
+  std::span<const std::byte> operator[](std::uint64_t i) const noexcept {
+    const std::uint64_t from = i == 0 ? 0 : ends_[i - 1];
+    return {bytes_ + from, ends_[i] - from};
+  }
+
+ private:
+  const std::uint64_t* ends_;  ///< of each order, in bytes_
+  const std::byte* bytes_;
+  std::uint64_t size_;
+};
+
+/// A mapped stage.
+class Stage {
+ public:
+  /// For the runner. `turns`: of the writers, if workload.takes_turns.
+  static Result<Stage> create(const Workload& workload, const std::vector<std::string>& listed,
+                              const std::vector<std::uint32_t>& turns);
+  /// For everybody else. Errc::malformed: that is no stage.
+  static Result<Stage> open(const std::string& path);
+
+  /// Where others of the same user can open it, as long as this process has it.
+  const std::string& path() const noexcept { return memory_.path(); }
+
+  StageHead& head() const noexcept { return *static_cast<StageHead*>(memory_.address()); }
+  const Workload& workload() const noexcept { return head().workload; }
+  HostNotes& host() const noexcept { return head().host; }
+  WriterNotes& writer(std::uint32_t index) const noexcept;
+  OrderList listed() const noexcept;
+  std::span<std::uint32_t> turns() const noexcept;
+  std::span<Stroke> strokes() const noexcept;
+  /// Zeroed until the host has ended in order.
+  Buffer final_buffer() const noexcept;
+
+  void note_stroke(Stroke stroke) const noexcept;
+
+ private:
+  explicit Stage(SharedMemory memory) noexcept : memory_(std::move(memory)) {}
+  struct Layout;
+  Layout layout() const noexcept;
+  std::byte* at(std::uint64_t offset) const noexcept {
+    return static_cast<std::byte*>(memory_.address()) + offset;
+  }
+
+  SharedMemory memory_;
+};
+
+/// Where the time of an order of that writer is noted, if it is timed.
+inline Sample& sample_of(WriterNotes& notes, const Workload& workload,
+                         std::uint64_t sequence) noexcept {
+  return notes.samples[(sequence >> workload.sample_shift) % WriterNotes::kSamples];
+}
+
+/// steady_clock, which all processes share.
+std::uint64_t now_ns() noexcept;
+
+}  // namespace cortado::modes

@@ -1,0 +1,30 @@
+// thread-ring: the buffer in one thread, which owns it; the other threads send it their orders.
+#include <thread>
+
+#include "modes/host.hpp"
+#include "modes/mode.hpp"
+#include "modes/ring_roles.hpp"
+
+namespace cortado::modes {
+namespace {
+
+int host(const Stage& stage) {
+  auto owner = open_owner(stage);
+  if (!owner) return complain(owner.error());
+  const auto memory = memory_for_buffer(stage);
+  if (!memory) return complain(memory.error());
+  const Buffer buffer = make_buffer(stage, memory->address());
+  announce(stage, buffer);
+  std::thread writers(
+      [&] { run_threads(stage, [&](std::uint32_t index) { write_by_ring(stage, index); }); });
+  own(stage, *owner, buffer);
+  writers.join();
+  leave(stage, buffer);
+  return 0;
+}
+
+}  // namespace
+
+const Mode kThreadRing{"thread-ring", Isolation::thread, Sharing::ring, host, nullptr};
+
+}  // namespace cortado::modes

@@ -1,0 +1,61 @@
+// Workload: what the writers do. A plain struct, the same for every mode.
+#pragma once
+
+#include <cstdint>
+
+#include "modes/buffer.hpp"
+
+namespace cortado::modes {
+
+/// Something that happens to one writer on the way.
+struct Fault {
+  enum class Kind : std::uint32_t {
+    none,
+    killed,   ///< SIGKILL for whoever runs the writer, half way through the order
+    crashed,  ///< the writer stores to nowhere, half way through the order
+    // What a queue or a lock that cannot be trusted would do. For tests of the ledger.
+    flipped,  ///< a byte of the order changes on its way
+    lost,     ///< the order vanishes on its way
+    doubled,  ///< it arrives twice
+    swapped,  ///< it arrives behind the next one
+  };
+  Kind kind = Kind::none;
+  std::uint32_t writer = 0;
+  std::uint64_t sequence = 0;  ///< the order of that writer that it happens to
+};
+
+struct Workload {
+  std::uint32_t mode = 0;     ///< index into all_modes()
+  std::uint32_t writers = 4;  ///< 1 to Stamp::kMostWriters
+  /// Of all writers together; writer w sends numbers w, w + writers, w + 2 * writers, ... of them.
+  /// 0: until the time is over.
+  std::uint64_t orders = 0;
+  /// Bytes of each made-up order, 0 to kMostPayload. Not used if orders are listed.
+  std::uint32_t payload = 16;
+  /// Bytes of the buffer, at most kMostPayload; a longer order is rejected.
+  std::uint32_t capacity = 16;
+  std::uint64_t listed = 0;           ///< orders given by the user; taken in turn, again and again
+  std::uint64_t listed_bytes = 0;     ///< of these together
+  std::uint64_t work_rounds = 0;      ///< of work on each order, while the buffer is in hand
+  std::uint64_t letter_delay_ns = 0;  ///< not 0: the buffer is written letter by letter
+  std::uint64_t seed = 1;             ///< of made-up orders and of turns
+  /// Writers take turns as the seed says. Only with listed orders and a letter delay.
+  std::uint32_t takes_turns = 0;
+  /// Every 2^shift-th order of a writer is timed.
+  std::uint32_t sample_shift = 0;
+  Fault fault;
+
+  static constexpr std::uint32_t kMostPayload = 1U << 20;
+
+  /// Orders that writer w sends; UINT64_MAX: until the time is over.
+  std::uint64_t orders_of(std::uint32_t writer) const noexcept {
+    if (orders == 0) return UINT64_MAX;
+    return orders / writers + (writer < orders % writers ? 1 : 0);
+  }
+  /// Which of all orders writer w's order `sequence` is.
+  std::uint64_t number_of(Stamp stamp) const noexcept {
+    return stamp.sequence() * writers + stamp.writer();
+  }
+};
+
+}  // namespace cortado::modes

@@ -1,0 +1,163 @@
+// What a writer does, in every mode; where its orders go is the mode's affair.
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <csignal>
+#include <cstdint>
+
+#include <sys/resource.h>
+
+#include <unistd.h>
+
+#include "modes/apply.hpp"
+#include "modes/order_source.hpp"
+#include "modes/stage.hpp"
+#include "os/futex.hpp"
+
+namespace cortado::modes {
+
+/// What became of an order.
+enum class Put : std::uint8_t {
+  taken,     ///< it is applied, or in a queue that keeps it
+  rejected,  ///< it can never be applied; the writer goes on with the next one
+  failed,    ///< nothing more can be put; failure() tells why
+};
+
+/// Where a writer's orders go. `put` calls midway() once, half way through the order.
+template <class S>
+concept Sink = requires(S sink, const Order& order, const Nothing& midway) {
+  { sink.put(order, midway) } -> std::same_as<Put>;
+  { sink.failure() } -> std::same_as<Failure>;
+  /// Waits until what was taken is applied, and leaves. False: it will not be.
+  { sink.finish() } -> std::same_as<bool>;
+};
+
+/// What this thread has used so far.
+Usage usage_of_thread() noexcept;
+Usage operator-(const Usage& end, const Usage& begin) noexcept;
+
+/// Waits until all writers are there and the run starts.
+void wait_for_start(const Stage& stage) noexcept;
+
+/// The end of a writer half way through an order.
+struct Disaster {
+  Fault::Kind kind;
+  void operator()() const noexcept {
+    if (kind == Fault::Kind::killed) ::kill(::getpid(), SIGKILL);
+    if (kind == Fault::Kind::crashed) {
+      volatile int* nowhere = nullptr;
+      *nowhere = 1;
+    }
+  }
+};
+
+/// One writer's run, from the start to the end. See WriterNotes.
+template <Sink Out>
+class WriterBody {
+ public:
+  WriterBody(const Stage& stage, std::uint32_t index, Out& sink)
+      : workload_(stage.workload()),
+        stop_(stage.head().stop),
+        notes_(stage.writer(index)),
+        source_(stage),
+        sink_(sink),
+        index_(index),
+        fault_at_(workload_.fault.kind != Fault::Kind::none && workload_.fault.writer == index
+                      ? workload_.fault.sequence
+                      : UINT64_MAX),
+        sample_mask_((std::uint64_t{1} << workload_.sample_shift) - 1) {}
+
+  void run() {
+    const std::uint64_t most = workload_.orders_of(index_);
+    const Usage before = usage_of_thread();
+    std::uint64_t sequence = 0;
+    for (; sequence < most && stop_.load(std::memory_order_relaxed) == 0; ++sequence) {
+      notes_.begun.store(sequence + 1, std::memory_order_release);
+      if ((sequence & sample_mask_) == 0) begin_sample(sequence);
+      Put put = Put::taken;
+      if (sequence == fault_at_) [[unlikely]] {
+        put = put_with_fault(sequence);
+      } else if (sequence != left_out_) [[likely]] {
+        put = sink_.put(source_.make({index_, sequence}), nothing_);
+      }
+      if (!note(put, sequence)) break;
+    }
+    if (!sink_.finish()) {
+      notes_.failure.store(static_cast<std::uint32_t>(sink_.failure()), std::memory_order_relaxed);
+    }
+    notes_.usage = usage_of_thread() - before;
+    notes_.ended_ns.store(now_ns(), std::memory_order_release);
+  }
+
+ private:
+  /// False: it ends here.
+  bool note(Put put, std::uint64_t sequence) {
+    if (put == Put::taken) [[likely]] {
+      notes_.taken.store(sequence + 1 - rejected_, std::memory_order_release);
+      return true;
+    }
+    if (put == Put::failed) return false;
+    notes_.rejected.store(++rejected_, std::memory_order_release);
+    return true;
+  }
+
+  void begin_sample(std::uint64_t sequence) noexcept {
+    Sample& sample = sample_of(notes_, workload_, sequence);
+    sample.applied_ns.store(0, std::memory_order_relaxed);
+    sample.begun_ns.store(now_ns(), std::memory_order_relaxed);
+  }
+
+  /// The order that the workload's fault is for.
+  Put put_with_fault(std::uint64_t sequence) {
+    const Stamp stamp{index_, sequence};
+    const Order order = source_.make(stamp);
+    switch (workload_.fault.kind) {
+      case Fault::Kind::flipped: {
+        const std::size_t at = order.bytes().empty() ? 0 : order.bytes().size() / 2;
+        order.image()[order.bytes().empty() ? 0 : Order::kStampBytes + at] ^= std::byte{1};
+        return sink_.put(order, nothing_);
+      }
+      case Fault::Kind::lost:
+        return Put::taken;
+      case Fault::Kind::doubled: {
+        const Put first = sink_.put(order, nothing_);
+        return first == Put::taken ? sink_.put(order, nothing_) : first;
+      }
+      case Fault::Kind::swapped: {
+        left_out_ = sequence + 1;
+        const Put first = sink_.put(source_.make({index_, sequence + 1}), nothing_);
+        return first == Put::taken ? sink_.put(source_.make(stamp), nothing_) : first;
+      }
+      default: {
+        const Disaster disaster{workload_.fault.kind};
+        return sink_.put(order, disaster);
+      }
+    }
+  }
+
+  const Workload& workload_;
+  const std::atomic<std::uint32_t>& stop_;
+  WriterNotes& notes_;
+  OrderSource source_;
+  Out& sink_;
+  std::uint32_t index_;
+  std::uint64_t fault_at_;
+  std::uint64_t left_out_ = UINT64_MAX;  ///< was put already
+  std::uint64_t rejected_ = 0;
+  std::uint64_t sample_mask_;
+  const Nothing nothing_{};
+};
+
+/// Announces itself, waits for the start, and writes.
+template <Sink Out>
+void write_orders(const Stage& stage, std::uint32_t index, Out& sink, const void* buffer) {
+  WriterNotes& notes = stage.writer(index);
+  notes.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
+  notes.buffer_address.store(reinterpret_cast<std::uint64_t>(buffer), std::memory_order_relaxed);
+  WriterBody<Out> body(stage, index, sink);
+  wait_for_start(stage);
+  body.run();
+}
+
+}  // namespace cortado::modes
