@@ -103,9 +103,10 @@ class Run {
     set(stage_.head().start);
     const auto outcome = watch();
     if (!outcome) return outcome.error();
-    group_->kill();
-    while (group_->wait(kLook)) take_events();
     take_events();
+    group_->kill();  // whoever still hangs; how that one ends says nothing
+    while (group_->wait(kLook)) {
+    }
     Collected collected{*outcome, buffer(), host_signal_, writer_signal_, intruder_signal_};
     return collect(stage_, mode_, collected);
   }

@@ -1,0 +1,75 @@
+// A writer that ends half way through an order: who survives.
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+#include "scene.hpp"
+
+namespace cortado::lab {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = modes::Fault::Kind;
+
+constexpr std::uint32_t kWriters = 4;
+constexpr std::uint64_t kEach = 5000;
+constexpr std::uint64_t kAt = 1234;
+
+class Disaster : public EveryMode {
+ protected:
+  static RunResult run_with(Kind kind) {
+    RunSpec wanted = spec(kWriters, kWriters * kEach);
+    wanted.workload.fault = {kind, 1, kAt};
+    wanted.watchdog = 3s;  // what hangs, hangs for good
+    return run_it(wanted);
+  }
+
+  static void expect_others_complete(const RunResult& result) {
+    EXPECT_EQ(result.outcome, Outcome::finished);
+    for (std::uint32_t w = 0; w < kWriters; ++w) {
+      EXPECT_EQ(result.writers[w].applied, w == 1 ? kAt : kEach) << w;
+    }
+    EXPECT_EQ(result.ledger.abandoned, 1U);
+  }
+};
+
+TEST_P(Disaster, OfAWriterProcess) {
+  if (!has_processes()) GTEST_SKIP() << "killing a thread is killing its process";
+  for (const auto& [kind, signal] : {std::pair{Kind::killed, SIGKILL}, {Kind::crashed, SIGSEGV}}) {
+    const RunResult result = run_with(kind);
+    EXPECT_EQ(result.writers[1].signal, signal);
+    EXPECT_EQ(result.host_signal, 0);
+    switch (mode().sharing) {
+      case modes::Sharing::ring:  // nobody else notices
+        expect_others_complete(result);
+        EXPECT_TRUE(result.ledger.is_clean());
+        break;
+      case modes::Sharing::race:  // nothing is held, so the others go on; the buffer is as ever
+        expect_others_complete(result);
+        break;
+      case modes::Sharing::mutex:  // the lock has no holder that lives: nobody gets on
+        EXPECT_FALSE(result.ledger.is_clean());
+        EXPECT_LT(result.ledger.applied, (kWriters - 1) * kEach);
+        EXPECT_GE(result.ledger.abandoned + result.ledger.dropped, 1U);
+        break;
+    }
+  }
+}
+
+TEST_P(Disaster, OfAWriterThreadTakesAllAlong) {
+  if (has_processes()) GTEST_SKIP() << "see the other test";
+  for (const auto& [kind, signal] : {std::pair{Kind::killed, SIGKILL}, {Kind::crashed, SIGSEGV}}) {
+    const RunResult result = run_with(kind);
+    EXPECT_EQ(result.outcome, Outcome::host_died);
+    EXPECT_EQ(result.host_signal, signal);
+    EXPECT_FALSE(result.has_buffer);
+    EXPECT_EQ(result.ledger.forgotten, result.ledger.applied);
+    EXPECT_TRUE(result.ledger.balances());
+    EXPECT_LT(result.ledger.sent, kWriters * kEach + 1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Disaster, testing::Range<std::size_t>(0, 6), name_of_mode);
+
+}  // namespace
+}  // namespace cortado::lab
