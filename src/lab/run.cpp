@@ -32,8 +32,9 @@ using modes::Sharing;
 using modes::Stage;
 using modes::Workload;
 
-constexpr auto kLook = 10ms;     // between two looks at a run
-constexpr auto kAfterHost = 2s;  // for writers to notice that their host is gone
+constexpr auto kLook = 10ms;      // between two looks at a run
+constexpr auto kMostStart = 60s;  // for all to be there
+constexpr auto kAfterHost = 2s;   // for writers to notice that their host is gone
 constexpr const char* kIntruder = "intruder";
 
 Error invalid(const std::string& what) {
@@ -168,8 +169,14 @@ class Run {
 
   Result<void> wait_until_ready() {
     const auto& ready = stage_.head().ready;
+    const auto begin = clock::now();
     while (ready.load(std::memory_order_acquire) < spec_.workload.writers) {
       look();
+      if (clock::now() - begin > kMostStart) {
+        return Error{Errc::timed_out, "cannot run " + std::string(mode_.name) +
+                                          ": not all that take part are there after a minute; "
+                                          "take fewer writers, or a machine that is less busy"};
+      }
       if (!spec_.go_on()) return stopped();
       if (host_has_ended_ || !writer_signal_.empty()) {
         return Error{Errc::system, "cannot run " + std::string(mode_.name) +
@@ -184,6 +191,7 @@ class Run {
   Result<Outcome> watch() {
     const auto begin = clock::now();
     auto moved = begin;
+    const std::chrono::nanoseconds letter(spec_.workload.letter_delay_ns);
     std::uint64_t seen = 0;
     while (!host_has_ended_) {
       look(spec_.duration > 0ns ? std::min<std::chrono::nanoseconds>(kLook, spec_.duration)
@@ -194,7 +202,7 @@ class Run {
       if (const std::uint64_t steps = progress_of(stage_); steps != seen) {
         seen = steps;
         moved = now;
-      } else if (now - moved >= spec_.watchdog) {
+      } else if (now - moved >= spec_.watchdog + 2 * letter) {
         return Outcome::hung;
       }
     }

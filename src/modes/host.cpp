@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -50,7 +52,14 @@ void announce(const Stage& stage, Buffer buffer) noexcept {
 
 void run_threads(const Stage& stage, const std::function<void(std::uint32_t)>& write) {
   std::vector<std::thread> threads;
-  for (std::uint32_t w = 0; w < stage.workload().writers; ++w) threads.emplace_back(write, w);
+  try {
+    for (std::uint32_t w = 0; w < stage.workload().writers; ++w) threads.emplace_back(write, w);
+  } catch (const std::system_error& error) {
+    // Those that are there wait for a start that never comes: they end with this process.
+    std::fprintf(stderr, "cortado: cannot start %u threads: %s; raise `ulimit -u`, or take fewer\n",
+                 stage.workload().writers, error.what());
+    std::_Exit(kCannotTakePart);
+  }
   for (std::thread& thread : threads) thread.join();
 }
 

@@ -15,6 +15,7 @@ int host(const Stage& stage) {
   const Buffer buffer = make_buffer(stage, memory->address());
   announce(stage, buffer);
   own(stage, *owner, buffer);
+  wait_for_writers(stage);  // a group ends its writers with their owner, these still take notes
   leave(stage, buffer);
   return 0;
 }

@@ -1,4 +1,5 @@
 // thread-ring: the buffer in one thread, which owns it; the other threads send it their orders.
+#include <cstdlib>
 #include <thread>
 
 #include "modes/host.hpp"
@@ -15,8 +16,12 @@ int host(const Stage& stage) {
   if (!memory) return complain(memory.error());
   const Buffer buffer = make_buffer(stage, memory->address());
   announce(stage, buffer);
-  std::thread writers(
-      [&] { run_threads(stage, [&](std::uint32_t index) { write_by_ring(stage, index); }); });
+  std::thread writers([&] {
+    run_threads(stage, [&](std::uint32_t index) {
+      const int status = write_by_ring(stage, index);
+      if (status != 0) std::_Exit(status);  // the others wait for it
+    });
+  });
   own(stage, *owner, buffer);
   writers.join();
   leave(stage, buffer);
