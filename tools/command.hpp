@@ -84,34 +84,61 @@ inline void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// For an option in milliseconds: "500ms", "1.5s", "2m", "1h". At most ten years, so that a point
-/// in time made from it does not overflow.
-inline CLI::Validator duration(std::int64_t least_ms) {
-  constexpr double kMostMs = 10.0 * 365 * 24 * 3'600'000;
-  const auto to_ms = [least_ms](std::string& text) -> std::string {
-    static const std::map<std::string, double> kUnits{
-        {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+/// For options that are a time: a number with one of these units, which count so many of the
+/// option's own. At most ten years, so that a point in time made from it does not overflow.
+struct DurationUnits {
+  std::map<std::string, double> counts;
+  std::string own;  ///< the one that counts 1
+  const char* names;
+  const char* example;
+};
+
+inline CLI::Validator duration_in(const DurationUnits& units, std::int64_t least) {
+  const auto to_count = [units, least](std::string& text) -> std::string {
+    const double most = 10.0 * 365 * 24 * units.counts.at("h");
     double value = 0;
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data(), end, value);
-    const auto unit = kUnits.find(std::string(rest, end));
-    if (error == std::errc::invalid_argument || unit == kUnits.end()) {
-      return "'" + text + "' is no duration; give a number with ms, s, m or h, such as 10s";
+    const auto unit = units.counts.find(std::string(rest, end));
+    if (error == std::errc::invalid_argument || unit == units.counts.end()) {
+      return "'" + text + "' is no duration; give a number with " + units.names + ", such as " +
+             units.example;
     }
-    const double ms = value * unit->second;
+    const double count = value * unit->second;
     // Out of its range, or not a number, is not between either.
-    if (error != std::errc{} || !(ms >= static_cast<double>(least_ms) && ms <= kMostMs)) {
-      return text + " is no possible duration; give " + std::to_string(least_ms) + "ms to 87600h";
+    if (error != std::errc{} || !(count >= static_cast<double>(least) && count <= most)) {
+      return text + " is no possible duration; give " + std::to_string(least) + units.own +
+             " to 87600h";
     }
-    text = std::to_string(static_cast<std::int64_t>(ms));
+    text = std::to_string(static_cast<std::int64_t>(count));
     return {};
   };
-  return {to_ms, ""};
+  return {to_count, ""};
+}
+
+/// For an option in milliseconds: "500ms", "1.5s", "2m", "1h".
+inline CLI::Validator duration(std::int64_t least_ms) {
+  static const DurationUnits kUnits{
+      {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}, "ms", "ms, s, m or h", "10s"};
+  return duration_in(kUnits, least_ms);
+}
+
+/// For an option in nanoseconds: also "250ns", "1.5us".
+inline CLI::Validator duration_ns(std::int64_t least_ns) {
+  static const DurationUnits kUnits{
+      {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}},
+      "ns",
+      "ns, us, ms, s, m or h",
+      "500ns"};
+  return duration_in(kUnits, least_ns);
 }
 
 /// Each adds its subcommand; when it is chosen, it runs and leaves its exit status in `status`.
+void add_compare(CLI::App& program, int& status);
+void add_demo(CLI::App& program, int& status);
 void add_launch(CLI::App& program, int& status);
 void add_owner(CLI::App& program, int& status);
+void add_run(CLI::App& program, int& status);
 void add_write(CLI::App& program, int& status);
 
 }  // namespace cortado::tools

@@ -68,9 +68,12 @@ int run(int argc, char** argv) {
   program.parse_complete_callback([&level] { spdlog::set_level(spdlog::level::from_str(level)); });
 
   int status = kOk;
+  add_demo(program, status);
   add_owner(program, status);
   add_write(program, status);
   add_launch(program, status);
+  add_run(program, status);
+  add_compare(program, status);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {

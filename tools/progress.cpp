@@ -1,6 +1,7 @@
 #include "progress.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include <unistd.h>
@@ -22,20 +23,33 @@ Progress::Progress(std::string doing, bool wanted)
       next_(began_ + std::chrono::seconds(1)) {}
 
 void Progress::show(std::uint64_t count, double part) {
-  if (!active_) return;
+  if (!due()) return;
+  const double seconds = std::chrono::duration<double>(steady_clock::now() - began_).count();
+  const double rate = static_cast<double>(count) / seconds;
+  write(std::to_string(count) + " " + doing_ + ", " + std::to_string(std::llround(rate)) + "/s",
+        part);
+}
+
+void Progress::show(const std::string& standing, double part) {
+  if (due()) write(standing, part);
+}
+
+bool Progress::due() {
+  if (!active_) return false;
   const auto now = steady_clock::now();
-  if (now < next_) return;
+  if (now < next_) return false;
   next_ = now + kBetween;
+  return true;
+}
+
+void Progress::write(const std::string& standing, double part) {
   shown_ = true;
-  const double seconds = std::chrono::duration<double>(now - began_).count();
   std::string bar;
   if (part >= 0) {
     const auto full = static_cast<std::size_t>(std::min(part, 1.0) * double{kBarWidth});
     bar.append("[").append(full, '#').append(kBarWidth - full, '.').append("] ");
   }
-  std::fprintf(stderr, "\r\x1b[K%s%llu %s, %.0f/s", bar.c_str(),
-               static_cast<unsigned long long>(count), doing_.c_str(),
-               static_cast<double>(count) / seconds);
+  std::fprintf(stderr, "\r\x1b[K%s%s", bar.c_str(), standing.c_str());
 }
 
 void Progress::clear() {

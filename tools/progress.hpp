@@ -22,10 +22,15 @@ class Progress {
   bool active() const noexcept { return active_; }
   /// `part` of the whole between 0 and 1; below 0: unknown. Writes at most ten times a second.
   void show(std::uint64_t count, double part = -1);
+  /// For what is no count: how far it is, in words.
+  void show(const std::string& standing, double part);
   /// Before anything else is written to standard error.
   void clear();
 
  private:
+  bool due();
+  void write(const std::string& standing, double part);
+
   std::string doing_;
   bool active_;
   bool shown_ = false;

@@ -1,0 +1,135 @@
+#include "lab/compare.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "lab/pace.hpp"
+
+namespace cortado::lab {
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// What starting, stopping and checking a run takes, beside its time.
+constexpr nanoseconds kAround = std::chrono::milliseconds(200);
+
+constexpr std::array kKinds{&Ledger::sent,    &Ledger::applied,     &Ledger::rejected,
+                            &Ledger::dropped, &Ledger::abandoned,   &Ledger::unread,
+                            &Ledger::lost,    &Ledger::duplicated,  &Ledger::reordered,
+                            &Ledger::torn,    &Ledger::redelivered, &Ledger::forgotten};
+
+std::vector<Point> points_of(const Plan& plan) {
+  std::vector<Point> points;
+  for (const nanoseconds hold : plan.hold) {
+    for (const std::uint32_t mode : plan.modes) {
+      for (const std::uint32_t writers : plan.writers) {
+        Point point;
+        point.mode = modes::all_modes()[mode];
+        point.writers = writers;
+        point.hold = hold;
+        point.is_oversubscribed = runners(*point.mode, writers) > plan.processors;
+        points.push_back(std::move(point));
+      }
+    }
+  }
+  return points;
+}
+
+std::uint32_t index_of(const modes::Mode& mode) {
+  const auto all = modes::all_modes();
+  return static_cast<std::uint32_t>(std::find(all.begin(), all.end(), &mode) - all.begin());
+}
+
+RunSpec spec_of(const Plan& plan, const Point& point, std::uint64_t rounds) {
+  RunSpec spec = plan.base;
+  spec.workload.mode = index_of(*point.mode);
+  spec.workload.writers = point.writers;
+  spec.workload.work_rounds = rounds;
+  if (spec.workload.orders != 0) {
+    spec.workload.sample_shift =
+        sample_shift_for((spec.workload.orders + point.writers - 1) / point.writers);
+  }
+  return spec;
+}
+
+}  // namespace
+
+bool is_safe(const modes::Mode& mode) noexcept {
+  return mode.sharing != modes::Sharing::race;
+}
+
+std::uint32_t runners(const modes::Mode& mode, std::uint32_t writers) noexcept {
+  return writers + (mode.sharing == modes::Sharing::ring ? 1 : 0);
+}
+
+bool Point::is_clean() const noexcept {
+  return unfinished == 0 && std::all_of(runs.begin(), runs.end(),
+                                        [](const RunResult& run) { return run.ledger.is_clean(); });
+}
+
+void settle(Point& point) {
+  std::vector<double> rates;
+  point.unfinished = 0;
+  point.worst = point.sum = Ledger{};
+  for (const RunResult& run : point.runs) {
+    for (const auto kind : kKinds) {
+      point.worst.*kind = std::max(point.worst.*kind, run.ledger.*kind);
+      point.sum.*kind += run.ledger.*kind;
+    }
+    if (run.outcome == Outcome::finished) {
+      rates.push_back(run.throughput_per_s);
+    } else {
+      ++point.unfinished;
+    }
+  }
+  point.per_second = summarize(std::move(rates));
+}
+
+void relate(std::vector<Point>& points) {
+  for (Point& point : points) {
+    const auto base = std::find_if(points.begin(), points.end(), [&](const Point& other) {
+      return other.mode == &modes::kThreadMutex && other.writers == point.writers &&
+             other.hold == point.hold;
+    });
+    if (base == points.end()) continue;
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < std::min(point.runs.size(), base->runs.size()); ++i) {
+      const RunResult& of = point.runs[i];
+      const RunResult& to = base->runs[i];
+      if (of.outcome != Outcome::finished || to.outcome != Outcome::finished) continue;
+      if (to.throughput_per_s > 0) ratios.push_back(of.throughput_per_s / to.throughput_per_s);
+    }
+    if (!ratios.empty()) point.to_thread_mutex = summarize(std::move(ratios));
+  }
+}
+
+Result<Comparison> compare(const Plan& plan) {
+  Comparison comparison;
+  comparison.points = points_of(plan);
+  const bool is_timed = plan.base.duration > nanoseconds(0);
+  Pace pace(comparison.points.size() * plan.repetitions,
+            is_timed ? plan.base.duration + kAround : nanoseconds(0));
+  // Measured once, so that every mode does the very same work.
+  std::vector<std::uint64_t> rounds;
+  for (const nanoseconds hold : plan.hold) rounds.push_back(rounds_for(hold));
+  const std::size_t per_hold = plan.modes.size() * plan.writers.size();
+  for (std::uint32_t repetition = 0; repetition < plan.repetitions; ++repetition) {
+    for (std::size_t i = 0; i < comparison.points.size(); ++i) {
+      RunSpec spec = spec_of(plan, comparison.points[i], rounds[i / per_hold]);
+      spec.go_on = [&] { return plan.go_on({pace.done(), pace.all(), pace.left()}); };
+      auto result = run(std::move(spec));
+      if (!result) return result.error();
+      result->cup.clear();
+      result->strokes.clear();
+      comparison.points[i].runs.push_back(std::move(*result));
+      pace.one_is_done();
+    }
+  }
+  for (Point& point : comparison.points) settle(point);
+  relate(comparison.points);
+  comparison.advice = advice_on(comparison.points, plan.processors);
+  return comparison;
+}
+
+}  // namespace cortado::lab

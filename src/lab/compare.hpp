@@ -1,0 +1,80 @@
+// A comparison: the same workload in several modes, with several numbers of writers and several
+// amounts of work, again and again, interleaved.
+#pragma once
+
+#include <cortado/result.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/result.hpp"
+#include "lab/run.hpp"
+#include "lab/summary.hpp"
+
+namespace cortado::lab {
+
+/// How far a comparison is.
+struct Standing {
+  std::uint64_t done = 0;  ///< runs
+  std::uint64_t all = 0;
+  /// None: before the first run is over, and nobody said how long one takes.
+  std::optional<std::chrono::nanoseconds> left;
+};
+
+struct Plan {
+  RunSpec base;                      ///< but for its mode, writers, and work; see `hold`
+  std::vector<std::uint32_t> modes;  ///< as Workload::mode
+  std::vector<std::uint32_t> writers;
+  std::vector<std::chrono::nanoseconds> hold;  ///< work on each order, while the buffer is in hand
+  std::uint32_t repetitions = 5;
+  std::uint32_t processors = 1;  ///< a point with more runners than these is marked
+  /// Called now and then; false ends the comparison at once.
+  std::function<bool(const Standing&)> go_on = [](const Standing&) { return true; };
+};
+
+/// One mode with one number of writers and one amount of work.
+struct Point {
+  const modes::Mode* mode = nullptr;
+  std::uint32_t writers = 0;
+  std::chrono::nanoseconds hold{};
+  bool is_oversubscribed = false;
+  std::vector<RunResult> runs;   ///< without their cups and strokes
+  std::uint32_t unfinished = 0;  ///< of these: hung, or their host died; they give no rate
+  Summary per_second;            ///< orders applied
+  Ledger worst;                  ///< of each kind, the most that any run had
+  Ledger sum;                    ///< of all runs
+  /// Its rate as a part of thread-mutex's, in the same repetition with the same writers and work.
+  /// None: there is no such pair.
+  std::optional<Summary> to_thread_mutex;
+
+  /// All runs finished, and nothing was lost, torn, repeated or out of order.
+  bool is_clean() const noexcept;
+};
+
+struct Comparison {
+  std::vector<Point> points;  ///< hold outermost, then modes, then writers, as in the plan
+  std::vector<std::string> advice;
+};
+
+/// Blocks until all is done. Errors: those of run(); Errc::closing: go_on said no.
+Result<Comparison> compare(const Plan& plan);
+
+/// What a reader of these points should know, a line each, with what to do about it.
+std::vector<std::string> advice_on(const std::vector<Point>& points, std::uint32_t processors);
+
+/// From its runs: everything that is computed from them but the ratio.
+void settle(Point& point);
+/// Of each point to the one of thread-mutex with the same writers and work.
+void relate(std::vector<Point>& points);
+
+/// A mode whose orders nobody may harm: not a race.
+bool is_safe(const modes::Mode& mode) noexcept;
+
+/// Who wants a processor in such a run.
+std::uint32_t runners(const modes::Mode& mode, std::uint32_t writers) noexcept;
+
+}  // namespace cortado::lab

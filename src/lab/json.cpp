@@ -1,0 +1,213 @@
+#include "lab/json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+
+namespace cortado::lab {
+namespace {
+
+std::string hex(std::uint64_t number, int digits) {
+  std::array<char, 24> text{};
+  std::snprintf(text.data(), text.size(), "%0*llx", digits,
+                static_cast<unsigned long long>(number));
+  return text.data();
+}
+
+std::string address(std::uint64_t where) {
+  return "0x" + hex(where, 1);
+}
+
+/// Bytes of the UTF-8 character at the begin of `text`; 0: there is none.
+std::size_t character_at(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Not the shortest form, surrogates, beyond the last one.
+  const unsigned char second = byte(1);
+  const bool is_none = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+                       (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+  return is_none ? 0 : length;
+}
+
+const char* name_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::finished:
+      return "finished";
+    case Outcome::hung:
+      return "hung";
+    case Outcome::host_died:
+      return "host_died";
+  }
+  return "unknown";
+}
+
+const char* name_of(modes::Failure failure) {
+  switch (failure) {
+    case modes::Failure::none:
+      return "none";
+    case modes::Failure::no_buffer:
+      return "no_buffer";
+    case modes::Failure::lock_broken:
+      return "lock_broken";
+    case modes::Failure::queue_broken:
+      return "queue_broken";
+  }
+  return "unknown";
+}
+
+Json workload_json(const modes::Workload& workload) {
+  return {{"writers", workload.writers},
+          {"orders", workload.orders},
+          {"payload", workload.payload},
+          {"capacity", workload.capacity},
+          {"listed", workload.listed},
+          {"listed_bytes", workload.listed_bytes},
+          {"work_rounds", workload.work_rounds},
+          {"letter_delay_ns", workload.letter_delay_ns},
+          {"seed", workload.seed},
+          {"takes_turns", workload.takes_turns != 0},
+          {"sample_shift", workload.sample_shift}};
+}
+
+/// Without the zeros behind the last letter, unless they are letters of a whole order.
+Json buffer_json(const RunResult& result) {
+  if (!result.has_buffer) return nullptr;
+  const std::size_t last = result.cup.find_last_not_of('\0');
+  const std::size_t used = last == std::string::npos ? 0 : last + 1;
+  const std::size_t shown = result.is_whole ? result.buffer.length : used;
+  return {{"length", result.buffer.length},
+          {"bytes", escaped(std::string_view(result.cup).substr(0, shown))},
+          {"is_whole", result.is_whole},
+          {"count", result.buffer.count},
+          {"digest", hex(result.buffer.digest, 16)},
+          {"address", address(result.buffer_address)},
+          {"pid", result.host_pid}};
+}
+
+Json writers_json(const std::vector<WriterResult>& writers) {
+  Json all = Json::array();
+  for (const WriterResult& writer : writers) {
+    all.push_back({{"sent", writer.sent},
+                   {"applied", writer.applied},
+                   {"throughput_per_s", writer.throughput_per_s},
+                   {"pid", writer.pid},
+                   {"buffer_address", address(writer.buffer_address)},
+                   {"failure", name_of(writer.failure)},
+                   {"signal", writer.signal}});
+  }
+  return all;
+}
+
+/// What both a run and a run of a comparison have.
+void put_figures(Json& to, const RunResult& result) {
+  to["outcome"] = name_of(result.outcome);
+  to["ledger"] = to_json(result.ledger);
+  to["wall_ns"] = result.wall_ns;
+  to["throughput_per_s"] = result.throughput_per_s;
+  to["latency_ns"] = {{"samples", result.latency.samples},
+                      {"p50", result.latency.p50},
+                      {"p99", result.latency.p99},
+                      {"p99_9", result.latency.p99_9},
+                      {"max", result.latency.max}};
+  to["cpu_ns"] = {{"user", result.usage.user_ns}, {"system", result.usage.system_ns}};
+  to["context_switches"] = {{"voluntary", result.usage.voluntary},
+                            {"involuntary", result.usage.involuntary}};
+  to["fairness_jain"] = result.fairness_jain;
+}
+
+Json point_json(const Point& point) {
+  Json json{{"mode", point.mode->name},
+            {"writers", point.writers},
+            {"hold_ns", point.hold.count()},
+            {"oversubscribed", point.is_oversubscribed},
+            {"clean", point.is_clean()},
+            {"unfinished", point.unfinished},
+            {"throughput_per_s", to_json(point.per_second)},
+            {"ratio_to_thread_mutex",
+             point.to_thread_mutex ? to_json(*point.to_thread_mutex) : Json(nullptr)},
+            {"worst", to_json(point.worst)},
+            {"sum", to_json(point.sum)}};
+  json["worst"].erase("balances");
+  Json& runs = json["runs"] = Json::array();
+  for (const RunResult& run : point.runs) put_figures(runs.emplace_back(Json::object()), run);
+  return json;
+}
+
+}  // namespace
+
+Json context_json(const Machine& machine, std::uint64_t seed, Json options) {
+  return {{"cores", machine.processors},
+          {"cpu", machine.cpu},
+          {"kernel", machine.kernel},
+          {"compiler", machine.compiler},
+          {"boost", {{"version", machine.boost}, {"robust_mutex", machine.has_robust_mutex}}},
+          {"version", machine.version},
+          {"commit", machine.commit},
+          {"command_line", escaped(command_line())},
+          {"seed", seed},
+          {"options", std::move(options)}};
+}
+
+Json to_json(const Summary& summary) {
+  return {{"median", summary.median}, {"lowest", summary.lowest}, {"highest", summary.highest}};
+}
+
+Json to_json(const Ledger& ledger) {
+  return {{"sent", ledger.sent},
+          {"applied", ledger.applied},
+          {"rejected", ledger.rejected},
+          {"dropped", ledger.dropped},
+          {"abandoned", ledger.abandoned},
+          {"unread", ledger.unread},
+          {"redelivered", ledger.redelivered},
+          {"forgotten", ledger.forgotten},
+          {"lost", ledger.lost},
+          {"duplicated", ledger.duplicated},
+          {"reordered", ledger.reordered},
+          {"torn", ledger.torn},
+          {"balances", ledger.balances()}};
+}
+
+Json to_json(const RunResult& result) {
+  Json json{{"mode", result.mode->name},
+            {"writers", result.workload.writers},
+            {"workload", workload_json(result.workload)}};
+  put_figures(json, result);
+  json["buffer"] = buffer_json(result);
+  json["host"] = {{"pid", result.host_pid}, {"signal", result.host_signal}};
+  json["per_writer"] = writers_json(result.writers);
+  return json;
+}
+
+Json to_json(const Comparison& comparison) {
+  Json points = Json::array();
+  for (const Point& point : comparison.points) points.push_back(point_json(point));
+  return {{"points", std::move(points)}, {"advice", comparison.advice}};
+}
+
+std::string escaped(std::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    const auto first = static_cast<unsigned char>(bytes[0]);
+    const std::size_t length = character_at(bytes);
+    if (first == '\\') {
+      text += "\\\\";
+    } else if (length == 0 || first < ' ' || first == 0x7f) {
+      text += "\\x" + hex(first, 2);
+    } else {
+      text += bytes.substr(0, length);
+    }
+    bytes.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return text;
+}
+
+}  // namespace cortado::lab

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""cortado compare: all points in the table and in the figures, and what cannot be compared."""
+import json
+import os
+import signal
+
+import harness
+from harness import CliTest, read_until
+
+MODES = ["thread-race", "thread-mutex", "thread-ring", "process-race", "process-mutex",
+         "process-ring"]
+SAFE = [mode for mode in MODES if not mode.endswith("race")]
+
+
+class Compare(CliTest):
+    def compare(self, *args, **more):
+        return self.run_it("compare", *args, **more)
+
+    def compared(self, *args):
+        """Table and figures."""
+        figures = self.folder / "figures"
+        status, out, err = self.compare(*args, "--json", figures).end()
+        self.assertEqual((status, err), (0, []))
+        return out.decode(), json.loads(figures.read_text())
+
+    def test_table_and_figures_have_all_points(self):
+        table, figures = self.compared("--writers", "1,2", "--hold", "0ns,1us", "--orders", "2000",
+                                       "--repeat", "2")
+        self.assertEqual(figures["schema"], "cortado-compare-1")
+        self.assertIn("command_line", figures["context"])
+        points = [(p["mode"], p["writers"], p["hold_ns"]) for p in figures["points"]]
+        self.assertEqual(points, [(mode, writers, hold) for hold in (0, 1000) for mode in MODES
+                                  for writers in (1, 2)])
+        for mode in MODES:
+            self.assertEqual(sum(line.startswith(mode) for line in table.splitlines()), 2, table)
+        for words in ("1 writer ", "2 writers", "1 us of work", "orders/s", "cortado "):
+            self.assertIn(words, table)
+        for point in figures["points"]:
+            self.assertEqual(len(point["runs"]), 2)
+            for run in point["runs"]:
+                self.assertEqual(run["outcome"], "finished")
+                self.assertEqual(run["ledger"]["sent"], 2000)
+                self.assertIn("p99", run["latency_ns"])
+            self.assertEqual(point["sum"]["sent"], 4000)
+            if point["mode"] in SAFE:
+                self.assertTrue(point["clean"], point)
+
+    def test_a_ratio_is_to_thread_mutex_in_the_same_repetition(self):
+        _, figures = self.compared("--modes", "process-ring,thread-mutex", "--writers", "2",
+                                   "--orders", "2000", "--repeat", "3")
+        ring, mutex = figures["points"]
+        ratios = sorted(r["throughput_per_s"] / m["throughput_per_s"]
+                        for r, m in zip(ring["runs"], mutex["runs"]))
+        got = ring["ratio_to_thread_mutex"]
+        for value, name in zip(ratios, ("lowest", "median", "highest")):
+            self.assertAlmostEqual(got[name], value)
+        self.assertEqual(mutex["ratio_to_thread_mutex"], {"median": 1, "lowest": 1, "highest": 1})
+
+    def test_without_thread_mutex_there_is_no_ratio(self):
+        table, figures = self.compared("--modes", "process-ring", "--writers", "1", "--orders",
+                                       "1000", "--repeat", "1")
+        self.assertIsNone(figures["points"][0]["ratio_to_thread_mutex"])
+        self.assertNotIn(" x", table.splitlines()[2])
+
+    def test_safe_leaves_out_the_races_and_nothing_is_run_twice(self):
+        _, figures = self.compared("--modes", "safe,thread-ring", "--writers", "2,2", "--orders",
+                                   "1000", "--repeat", "1")
+        self.assertEqual([p["mode"] for p in figures["points"]], SAFE)
+
+    def test_the_lines_of_a_file_are_repeated(self):
+        orders = self.folder / "orders"
+        orders.write_text("Choca\nTea no sugar\n")
+        _, figures = self.compared("--modes", "thread-mutex", "--writers", "4", "--input", orders,
+                                   "--time", "50ms", "--repeat", "1")
+        self.assertGreater(figures["points"][0]["sum"]["sent"], 2)
+        self.assertEqual(figures["context"]["options"]["buffer"], len("Tea no sugar"))
+
+    def test_it_advises_on_short_runs_and_marks_what_is_oversubscribed(self):
+        many = len(os.sched_getaffinity(0)) + 1
+        table, figures = self.compared("--modes", "thread-mutex", "--writers", f"1,{many}",
+                                       "--orders", "1000", "--repeat", "1")
+        self.assertEqual([p["oversubscribed"] for p in figures["points"]], [False, True])
+        self.assertTrue(any(line.startswith("too short") for line in figures["advice"]))
+        self.assertTrue(any(line.startswith("oversubscribed") for line in figures["advice"]))
+        for line in figures["advice"]:
+            self.assertIn(line, table)
+        self.assertIn("*", table.splitlines()[2])
+
+    def test_figures_on_standard_output_stand_alone(self):
+        status, out, err = self.compare("--modes", "thread-mutex", "--writers", "1", "--orders",
+                                        "1000", "--repeat", "1", "--json", "-").end()
+        self.assertEqual((status, err), (0, []))
+        self.assertEqual(len(json.loads(out)["points"]), 1)
+
+    def test_what_cannot_be_compared_is_refused(self):
+        for status, *args in ((64, "--modes", "no-such"), (64, "--writers", "0"),
+                              (64, "--writers", "1,0"), (64, "--writers", "x"),
+                              (64, "--writers", "1,4", "--orders", "2"), (64, "--hold", "1"),
+                              (64, "--hold", "0ns,1h"), (64, "--repeat", "0"),
+                              (64, "--time", "1s", "--orders", "4"), (64, "--payload", "1M1"),
+                              (65, "--input", "/nowhere/file"), (65, "--input", "/dev/null"),
+                              (73, "--json", "/nowhere/figures")):
+            self.assert_refused(self.compare(*args).end(), status)
+        self.assert_refused(self.compare("--modes", "no-such").end(), 64, *MODES)
+
+    def test_a_signal_ends_it_and_progress_tells_the_time_left(self):
+        terminal, end = os.openpty()
+        running = self.compare("--time", "10m", stderr=end)
+        os.close(end)
+        read_until(terminal, b"0 of 120 runs, ")
+        read_until(terminal, b"left")
+        running.signal(signal.SIGINT)
+        read_until(terminal, b"stopped by a signal")
+        self.assertEqual(running.end()[0], 128 + signal.SIGINT)
+        os.close(terminal)
+
+
+if __name__ == "__main__":
+    harness.main()
