@@ -78,9 +78,12 @@ std::string what_failed(const RunResult& result) {
   const std::string name(result.mode->name);
   switch (result.outcome) {
     case Outcome::hung:
-      return name +
-             " hung: nothing moved any more, as who holds its lock is gone, or the watchdog is too "
-             "short; take a ring mode, or a longer --watchdog";
+      return name + " hung: nothing moved any more" +
+             (result.mode->sharing == modes::Sharing::mutex
+                  ? ", as who holds the lock is gone or stands still; take process-ring, where "
+                    "nobody waits for a lock, or a longer --watchdog"
+                  : ", as somebody stands still; look at what the machine does, or give a longer "
+                    "--watchdog");
     case Outcome::host_died:
       return name + " failed: " + outcome_text(result) +
              "; take process-ring, where a writer dies alone";
