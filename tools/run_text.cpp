@@ -38,8 +38,6 @@ std::string failure_text(modes::Failure failure) {
   switch (failure) {
     case modes::Failure::none:
       return {};
-    case modes::Failure::no_buffer:
-      return "could not reach the buffer";
     case modes::Failure::lock_broken:
       return "found the lock broken, and stopped";
     case modes::Failure::queue_broken:

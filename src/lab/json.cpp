@@ -53,8 +53,6 @@ const char* name_of(modes::Failure failure) {
   switch (failure) {
     case modes::Failure::none:
       return "none";
-    case modes::Failure::no_buffer:
-      return "no_buffer";
     case modes::Failure::lock_broken:
       return "lock_broken";
     case modes::Failure::queue_broken:

@@ -179,9 +179,7 @@ class Run {
       }
       if (!spec_.go_on()) return stopped();
       if (host_has_ended_ || !writer_signal_.empty()) {
-        return Error{Errc::system, "cannot run " + std::string(mode_.name) +
-                                       ": one that takes part ended before the start; see the "
-                                       "line above, or give it more memory"};
+        return refused();
       }
     }
     return {};
@@ -213,6 +211,16 @@ class Run {
     }
     const bool in_order = stage_.host().finished.load(std::memory_order_acquire) != 0;
     return in_order ? Outcome::finished : Outcome::host_died;
+  }
+
+  /// One of those who take part ended before the start.
+  Error refused() const {
+    const modes::StageHead& head = stage_.head();
+    const std::string attempt = "cannot run " + std::string(mode_.name) + ": ";
+    if (head.refusals.load(std::memory_order_acquire) != 0) {
+      return {Errc::system, attempt + head.why_refused};
+    }
+    return {Errc::system, attempt + "a process of it ended before the start; give it more memory"};
   }
 
   Error stopped() const { return {Errc::closing, "stopped by a signal; there is no result"}; }

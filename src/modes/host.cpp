@@ -1,8 +1,9 @@
 #include "modes/host.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -26,8 +27,11 @@ std::uint64_t in_ns(const timeval& time) noexcept {
 
 }  // namespace
 
-int complain(const Error& error) noexcept {
-  std::fprintf(stderr, "cortado: %s\n", error.text.c_str());
+int refuse(const Stage& stage, const Error& error) noexcept {
+  StageHead& head = stage.head();
+  if (head.refusals.fetch_add(1, std::memory_order_relaxed) == 0) {
+    std::strncpy(head.why_refused, error.text.c_str(), sizeof head.why_refused - 1);
+  }
   return kCannotTakePart;
 }
 
@@ -56,9 +60,10 @@ void run_threads(const Stage& stage, const std::function<void(std::uint32_t)>& w
     for (std::uint32_t w = 0; w < stage.workload().writers; ++w) threads.emplace_back(write, w);
   } catch (const std::system_error& error) {
     // Those that are there wait for a start that never comes: they end with this process.
-    std::fprintf(stderr, "cortado: cannot start %u threads: %s; raise `ulimit -u`, or take fewer\n",
-                 stage.workload().writers, error.what());
-    std::_Exit(kCannotTakePart);
+    std::_Exit(
+        refuse(stage, {Errc::system, "cannot start " + std::to_string(stage.workload().writers) +
+                                         " threads: " + error.what() +
+                                         "; raise `ulimit -u` or `ulimit -v`, or take fewer"}));
   }
   for (std::thread& thread : threads) thread.join();
 }

@@ -14,8 +14,8 @@ namespace cortado::modes {
 /// Exit status of a participant that cannot do its part.
 inline constexpr int kCannotTakePart = 69;
 
-/// One line on standard error. Returns kCannotTakePart.
-int complain(const Error& error) noexcept;
+/// Leaves the reason on the stage, for the runner to tell. Returns kCannotTakePart.
+int refuse(const Stage& stage, const Error& error) noexcept;
 
 /// Private memory for a buffer of this workload, `in_front` (a multiple of 64) bytes before it.
 Result<os::PrivateMemory> memory_for_buffer(const Stage& stage, std::size_t in_front = 0);

@@ -19,7 +19,10 @@ using namespace cortado::modes;
 
 int take_part(const std::string& role, const std::string& path, const char* index) {
   const auto stage = Stage::open(path);
-  if (!stage) return complain(stage.error());
+  if (!stage) {
+    std::fprintf(stderr, "cortado-member: %s\n", stage.error().text.c_str());
+    return kCannotTakePart;
+  }
   const Mode& mode = *all_modes()[stage->workload().mode];
   if (role == "host") return mode.host(*stage);
   if (role == "intruder") return intrude(*stage);

@@ -24,7 +24,7 @@ struct Mode {
   std::string_view name;
   Isolation isolation;
   Sharing sharing;
-  /// The host's part. Returns an exit status; not 0: it has told why on standard error.
+  /// The host's part. Returns an exit status; not 0: why is on the stage.
   int (*host)(const Stage& stage);
   /// The part of writer `index` as a process; null in a thread mode. Likewise.
   int (*writer)(const Stage& stage, std::uint32_t index);

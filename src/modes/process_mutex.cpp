@@ -17,7 +17,7 @@ using boost::interprocess::interprocess_mutex;
 
 int host(const Stage& stage) {
   const auto segment = SharedMemory::open(stage.head().segment);
-  if (!segment) return complain(segment.error());
+  if (!segment) return refuse(stage, segment.error());
   new (segment->address()) interprocess_mutex;
   const Buffer buffer = make_buffer(stage, buffer_in(*segment));
   announce(stage, buffer);
@@ -29,7 +29,7 @@ int host(const Stage& stage) {
 int write(const Stage& stage, std::uint32_t index) {
   wait_for_host(stage);
   const auto segment = SharedMemory::open(stage.head().segment);
-  if (!segment) return complain(segment.error());
+  if (!segment) return refuse(stage, segment.error());
   const Buffer buffer(buffer_in(*segment));
   MutexSink sink(stage, *static_cast<interprocess_mutex*>(segment->address()), buffer);
   write_orders(stage, index, sink, buffer.memory().data());

@@ -9,7 +9,7 @@ namespace {
 
 int host(const Stage& stage) {
   const auto segment = SharedMemory::open(stage.head().segment);
-  if (!segment) return complain(segment.error());
+  if (!segment) return refuse(stage, segment.error());
   const Buffer buffer = make_buffer(stage, buffer_in(*segment));
   announce(stage, buffer);
   wait_for_writers(stage);
@@ -20,7 +20,7 @@ int host(const Stage& stage) {
 int write(const Stage& stage, std::uint32_t index) {
   wait_for_host(stage);
   const auto segment = SharedMemory::open(stage.head().segment);
-  if (!segment) return complain(segment.error());
+  if (!segment) return refuse(stage, segment.error());
   const Buffer buffer(buffer_in(*segment));
   RaceSink sink(stage, buffer);
   write_orders(stage, index, sink, buffer.memory().data());

@@ -9,9 +9,9 @@ namespace {
 
 int host(const Stage& stage) {
   auto owner = open_owner(stage);
-  if (!owner) return complain(owner.error());
+  if (!owner) return refuse(stage, owner.error());
   const auto memory = memory_for_buffer(stage);
-  if (!memory) return complain(memory.error());
+  if (!memory) return refuse(stage, memory.error());
   const Buffer buffer = make_buffer(stage, memory->address());
   announce(stage, buffer);
   own(stage, *owner, buffer);

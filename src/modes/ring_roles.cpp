@@ -123,7 +123,7 @@ int write_by_ring(const Stage& stage, std::uint32_t index) {
   options.directory = stage.head().owner_directory;
   options.timeout = 60s;
   auto writer = Writer::join(stage.head().owner_name, std::move(options));
-  if (!writer) return complain(writer.error());
+  if (!writer) return refuse(stage, writer.error());
   RingSink sink(stage, *writer);
   write_orders(stage, index, sink, nullptr);
   return 0;

@@ -45,7 +45,6 @@ struct Usage {
 /// Why a writer stopped before it had sent everything.
 enum class Failure : std::uint32_t {
   none,
-  no_buffer,     ///< it could not map or join what it should write to
   lock_broken,   ///< the lock says that its holder died, or refuses for another reason
   queue_broken,  ///< the owner is gone, or no longer reads this writer
 };
@@ -55,7 +54,6 @@ struct HostNotes {
   std::atomic<std::uint32_t> ready{0};     ///< the buffer is there, writers may come
   std::atomic<std::uint32_t> finished{0};  ///< it ended in order, the buffer is on the stage
   std::atomic<std::uint32_t> pid{0};
-  std::atomic<std::uint32_t> failure{0};
   std::atomic<std::uint64_t> buffer_address{0};
   std::atomic<std::uint64_t> applied{0};  ///< in ring modes: so far
   std::atomic<std::uint64_t> last_applied_ns{
@@ -117,6 +115,8 @@ struct StageHead {
   alignas(64) std::atomic<std::uint64_t> strokes_made{0};  ///< may be more than there is room for
   alignas(64) HostNotes host;
   IntruderNotes intruder;
+  std::atomic<std::uint32_t> refusals{0};  ///< participants that cannot do their part
+  char why_refused[512] = {};              ///< the first one's reason, one line
 };
 
 /// The orders that the user gave.

@@ -11,7 +11,7 @@ namespace {
 
 int host(const Stage& stage) {
   const auto memory = memory_for_buffer(stage, kLockBytes);
-  if (!memory) return complain(memory.error());
+  if (!memory) return refuse(stage, memory.error());
   auto* const mutex = new (memory->address()) std::mutex;
   const Buffer buffer = make_buffer(stage, static_cast<std::byte*>(memory->address()) + kLockBytes);
   announce(stage, buffer);

@@ -8,7 +8,7 @@ namespace {
 
 int host(const Stage& stage) {
   const auto memory = memory_for_buffer(stage);
-  if (!memory) return complain(memory.error());
+  if (!memory) return refuse(stage, memory.error());
   const Buffer buffer = make_buffer(stage, memory->address());
   announce(stage, buffer);
   run_threads(stage, [&](std::uint32_t index) {

@@ -14,9 +14,49 @@ void shuffle(std::vector<std::uint32_t>& turns, std::mt19937_64& random) {
   for (std::size_t i = turns.size(); i > 1; --i) std::swap(turns[i - 1], turns[random() % i]);
 }
 
-std::string padded(std::string order, std::uint32_t capacity) {
-  order.resize(capacity, '\0');
-  return order;
+struct Cell {
+  char letter = '\0';
+  std::uint32_t writer = 0;
+};
+
+/// What the turns leave. Only orders that fit have letters.
+std::vector<Cell> cells_after(const std::vector<std::uint32_t>& letter_turns,
+                              const std::vector<std::string>& orders, std::uint32_t writers,
+                              std::uint32_t capacity) {
+  std::vector<std::vector<const std::string*>> of_writer(writers);
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    if (orders[i].size() <= capacity) of_writer[i % writers].push_back(&orders[i]);
+  }
+  std::vector<Cell> cells(capacity);
+  std::vector<std::uint64_t> written(writers);  // letters so far, of all orders of that writer
+  for (const std::uint32_t writer : letter_turns) {
+    const std::uint64_t letter = written[writer]++;
+    const std::string& order = *of_writer[writer][letter / capacity];
+    const std::uint64_t cell = letter % capacity;
+    cells[cell] = {cell < order.size() ? order[cell] : '\0', writer};
+  }
+  return cells;
+}
+
+std::string letters_of(const std::vector<Cell>& cells) {
+  std::string cup;
+  for (const Cell& cell : cells) cup += cell.letter;
+  return cup;
+}
+
+/// None of the orders, and not for its blanks alone: letters of two writers stand side by side.
+bool is_garbled(const std::vector<Cell>& cells, const std::vector<std::string>& orders) {
+  const std::string cup = letters_of(cells);
+  const auto is_cup = [&](std::string order) {
+    order.resize(cup.size(), '\0');
+    return order == cup;
+  };
+  if (std::any_of(orders.begin(), orders.end(), is_cup)) return false;
+  const auto has_letter = [](const Cell& cell) { return cell.letter != '\0'; };
+  const auto first = std::find_if(cells.begin(), cells.end(), has_letter);
+  return std::any_of(first, cells.end(), [&](const Cell& cell) {
+    return has_letter(cell) && cell.writer != first->writer;
+  });
 }
 
 }  // namespace
@@ -24,19 +64,7 @@ std::string padded(std::string order, std::uint32_t capacity) {
 std::string cup_after(const std::vector<std::uint32_t>& letter_turns,
                       const std::vector<std::string>& orders, std::uint32_t writers,
                       std::uint32_t capacity) {
-  std::vector<std::vector<const std::string*>> of_writer(writers);
-  for (std::size_t i = 0; i < orders.size(); ++i) {
-    if (orders[i].size() <= capacity) of_writer[i % writers].push_back(&orders[i]);
-  }
-  std::string cup(capacity, '\0');
-  std::vector<std::uint64_t> written(writers);  // letters so far, of all orders of that writer
-  for (const std::uint32_t writer : letter_turns) {
-    const std::uint64_t letter = written[writer]++;
-    const std::string& order = *of_writer[writer][letter / capacity];
-    const std::uint64_t cell = letter % capacity;
-    cup[cell] = cell < order.size() ? order[cell] : '\0';
-  }
-  return cup;
+  return letters_of(cells_after(letter_turns, orders, writers, capacity));
 }
 
 std::vector<std::uint32_t> letter_turns(const std::vector<std::string>& orders,
@@ -51,9 +79,7 @@ std::vector<std::uint32_t> letter_turns(const std::vector<std::string>& orders,
   std::mt19937_64 random(seed);
   for (int i = 0; i < kTries; ++i) {
     shuffle(turns, random);
-    const std::string cup = cup_after(turns, orders, writers, capacity);
-    const auto is_cup = [&](const std::string& order) { return padded(order, capacity) == cup; };
-    if (std::none_of(orders.begin(), orders.end(), is_cup)) break;
+    if (is_garbled(cells_after(turns, orders, writers, capacity), orders)) break;
   }
   return turns;
 }

@@ -11,7 +11,8 @@ namespace cortado::modes {
 
 /// Whose letter comes next, for all letters of all orders: order i is written by writer
 /// i % writers, and each order fills the buffer to its end. The cup that comes out is none of the
-/// orders, if there is any such interleaving; the same for the same arguments, on every machine.
+/// orders and has letters of several writers, if an interleaving that does this is found soon; the
+/// same for the same arguments, on every machine.
 std::vector<std::uint32_t> letter_turns(const std::vector<std::string>& orders,
                                         std::uint32_t writers, std::uint32_t capacity,
                                         std::uint64_t seed);

@@ -228,6 +228,14 @@ class Signals(RunTest):
         until(lambda: len(children(running.process.pid)) >= count, f"{count} processes")
         return children(running.process.pid)
 
+    def test_a_host_that_cannot_do_its_part_says_why_in_one_line(self):
+        def little_memory():
+            resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))
+
+        got = self.run_mode("thread-mutex", "--writers", "200", "--orders", "200",
+                            preexec_fn=little_memory).end()
+        self.assert_refused(got, 69, "thread-mutex", "200 threads", "ulimit")
+
     def test_a_signal_ends_a_long_run_at_once_and_leaves_nothing(self):
         figures = self.folder / "figures"
         for number, mode in ((signal.SIGINT, "process-ring"), (signal.SIGTERM, "process-mutex"),
