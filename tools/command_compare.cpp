@@ -59,11 +59,7 @@ lab::Plan plan_of(const CompareOptions& options, const lab::Machine& machine) {
   plan.modes = modes_of(options.modes);
   for (const std::uint32_t writers : options.writers) add_once(plan.writers, writers);
   for (const std::int64_t ns : options.hold_ns) {
-    if (ns >= options.workload.watchdog_ms * 1'000'000) {
-      throw Refused{kUsage,
-                    "--hold must be shorter than --watchdog, or every run seems to hang; give a "
-                    "longer --watchdog"};
-    }
+    check_watchdog(options.workload, ns);
     add_once(plan.hold, std::chrono::nanoseconds(ns));
   }
   plan.repetitions = options.workload.repeat;

@@ -37,7 +37,6 @@ struct RunOptions {
   std::string mode;
   std::uint32_t writers = 4;
   std::int64_t hold_ns = 0;
-  std::int64_t letter_delay_ns = 0;
   std::uint64_t buffer = 0;
   bool has_buffer = false;
   bool live = false;
@@ -74,12 +73,7 @@ modes::Fault fault_from(const std::string& text) {
 /// Only what needs no input.
 void check(const RunOptions& options) {
   check_workload(options.workload, options.writers);
-  const std::int64_t watchdog_ns = options.workload.watchdog_ms * 1'000'000;
-  if (std::max(options.hold_ns, options.letter_delay_ns) >= watchdog_ns) {
-    throw Refused{kUsage,
-                  "--hold and --letter-delay must be shorter than --watchdog, or every run seems "
-                  "to hang; give a longer --watchdog"};
-  }
+  check_watchdog(options.workload, options.hold_ns);
 }
 
 /// Turns are drawn letter by letter.
@@ -95,7 +89,6 @@ lab::RunSpec complete(const RunOptions& options, lab::RunSpec spec) {
   modes::Workload& workload = spec.workload;
   workload.mode = mode_named(options.mode);
   workload.writers = options.writers;
-  workload.letter_delay_ns = static_cast<std::uint64_t>(options.letter_delay_ns);
   if (options.has_buffer) workload.capacity = static_cast<std::uint32_t>(options.buffer);
   const bool is_listed = !spec.listed.empty() && workload.orders != 0;
   workload.takes_turns = is_listed && workload.letter_delay_ns != 0 && !options.live ? 1 : 0;
@@ -178,7 +171,6 @@ lab::Json options_of(const RunOptions& options, const lab::RunSpec& spec) {
   json["mode"] = options.mode;
   json["writers"] = options.writers;
   json["hold_ns"] = options.hold_ns;
-  json["letter_delay_ns"] = options.letter_delay_ns;
   json["live"] = options.live;
   json["fault"] = options.fault.empty() ? lab::Json(nullptr) : lab::Json(options.fault);
   return json;
@@ -245,11 +237,6 @@ void add_own_options(CLI::App& run, RunOptions& options) {
       ->transform(duration_ns(0))
       ->type_name("DURATION")
       ->default_str("0ns");
-  run.add_option("--letter-delay", options.letter_delay_ns,
-                 "Write letter by letter, with this time after each")
-      ->transform(duration_ns(0))
-      ->type_name("DURATION")
-      ->default_str("0ms");
   run.add_option("--buffer", options.buffer,
                  "Bytes of the buffer; a longer order is rejected [the longest order]")
       ->transform(CLI::AsSizeValue(false))

@@ -170,7 +170,11 @@ std::string legend(const std::vector<Point>& points) {
   if (any([](const Point& p) { return p.worst.lost + p.worst.torn != 0; })) {
     text += "; lost, torn: the most in a run";
   }
-  return text + "\n";
+  text += "\n";
+  if (any([](const Point& p) { return p.mode == &modes::kThreadRace && p.writers == 1; })) {
+    text += "The most one thread can do: thread-race with 1 writer, which shares with nobody\n";
+  }
+  return text;
 }
 
 }  // namespace

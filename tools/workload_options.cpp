@@ -51,6 +51,12 @@ void add_workload_options(CLI::App& command, WorkloadOptions& options) {
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{modes::Workload::kMostPayload}))
       ->type_name("BYTES");
+  command
+      .add_option("--letter-delay", options.letter_delay_ns,
+                  "Write letter by letter, with this time after each")
+      ->transform(duration_ns(0))
+      ->type_name("DURATION")
+      ->default_str("0ms");
   command.add_option("--seed", options.seed, "Of made-up orders and drawn turns")->type_name("S");
   command
       .add_option("--watchdog", options.watchdog_ms, "Ends a run in which nothing moves so long")
@@ -70,6 +76,13 @@ void check_workload(const WorkloadOptions& options, std::uint64_t writers) {
   }
 }
 
+void check_watchdog(const WorkloadOptions& options, std::int64_t most_hold_ns) {
+  if (std::max(most_hold_ns, options.letter_delay_ns) < options.watchdog_ms * 1'000'000) return;
+  throw Refused{kUsage,
+                "--hold and --letter-delay must be shorter than --watchdog, or every run seems to "
+                "hang; give a longer --watchdog"};
+}
+
 lab::RunSpec spec_from(const WorkloadOptions& options, ListedOrders listed, std::uint64_t writers,
                        Interrupt& interrupt) {
   lab::RunSpec spec;
@@ -78,6 +91,7 @@ lab::RunSpec spec_from(const WorkloadOptions& options, ListedOrders listed, std:
   spec.workload.payload = static_cast<std::uint32_t>(options.payload);
   spec.workload.capacity = spec.workload.payload;
   spec.workload.orders = options.orders;
+  spec.workload.letter_delay_ns = static_cast<std::uint64_t>(options.letter_delay_ns);
   if (!options.input.empty()) {
     spec.listed = read_orders(options.input, interrupt);
     spec.workload.capacity = longest(spec.listed);
@@ -97,10 +111,13 @@ lab::RunSpec spec_from(const WorkloadOptions& options, ListedOrders listed, std:
 }
 
 nlohmann::ordered_json options_json(const WorkloadOptions& options, const lab::RunSpec& spec) {
-  nlohmann::ordered_json json{
-      {"orders", spec.workload.orders},       {"time_ns", spec.duration.count()},
-      {"payload", options.payload},           {"buffer", spec.workload.capacity},
-      {"watchdog_ns", spec.watchdog.count()}, {"repeat", options.repeat}};
+  nlohmann::ordered_json json{{"orders", spec.workload.orders},
+                              {"time_ns", spec.duration.count()},
+                              {"payload", options.payload},
+                              {"buffer", spec.workload.capacity},
+                              {"letter_delay_ns", options.letter_delay_ns},
+                              {"watchdog_ns", spec.watchdog.count()},
+                              {"repeat", options.repeat}};
   json["input"] = options.input.empty() ? nlohmann::ordered_json(nullptr)
                                         : nlohmann::ordered_json(lab::escaped(options.input));
   return json;

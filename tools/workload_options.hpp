@@ -26,6 +26,7 @@ struct WorkloadOptions {
   std::string input;         ///< empty: made-up orders
   std::int64_t time_ms = 0;  ///< 0: not given
   std::uint64_t payload = 16;
+  std::int64_t letter_delay_ns = 0;
   std::uint64_t seed = 1;
   std::int64_t watchdog_ms = 20'000;
   std::uint32_t repeat = 1;
@@ -38,6 +39,9 @@ void add_workload_options(CLI::App& command, WorkloadOptions& options);
 /// What the options say together, before anything is read: throws Refused for what cannot be.
 /// writers: the most that any run has.
 void check_workload(const WorkloadOptions& options, std::uint64_t writers);
+
+/// Throws Refused if a single order with that much work seems to hang.
+void check_watchdog(const WorkloadOptions& options, std::int64_t most_hold_ns);
 
 /// When neither a number of orders nor a time is given.
 enum class ListedOrders : std::uint8_t { once, repeated };

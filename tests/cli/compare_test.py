@@ -114,6 +114,15 @@ class Compare(CliTest):
         self.assertEqual(running.end()[0], 128 + signal.SIGINT)
         os.close(terminal)
 
+    def test_orders_written_letter_by_letter_are_compared_too(self):
+        orders = self.folder / "four"
+        orders.write_text("Choca\nMocha with Milk\nBanana Shake\nTea no sugar\n")
+        got = self.run_it("compare", "--modes", "safe", "--writers", "2", "--input", orders,
+                          "--letter-delay", "1ms", "--orders", "4", "--repeat", "1")
+        out = self.assert_ended_in_order(got).decode()
+        self.assertIn("orders/s", out)
+        self.assertIn("too short", out)
+
 
 if __name__ == "__main__":
     harness.main()

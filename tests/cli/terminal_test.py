@@ -8,6 +8,9 @@ import harness
 from harness import CliTest, read_until, until
 
 
+COMMANDS = ("compare", "demo", "launch", "owner", "run", "write")
+
+
 class Terminal(CliTest):
     def test_progress_is_shown_on_a_terminal_when_it_takes_long(self):
         owner = self.owner()
@@ -45,8 +48,8 @@ class NewUser(CliTest):
         return out.decode()
 
     def test_help_names_every_command_and_each_has_its_own(self):
-        self.assertTrue(all(word in self.shown("--help") for word in ("owner", "write", "launch")))
-        for command in ("owner", "write", "launch"):
+        self.assertTrue(all(word in self.shown("--help") for word in COMMANDS))
+        for command in COMMANDS:
             text = self.shown(command, "--help")
             for word in (f"cortado {command}", "Exit status: 0 ", "Examples:", "Ctrl-C"):
                 self.assertIn(word, text)
