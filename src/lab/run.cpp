@@ -33,6 +33,7 @@ using modes::Stage;
 using modes::Workload;
 
 constexpr auto kLook = 10ms;      // between two looks at a run
+constexpr int kMostRuns = 1000;   // of one user at one time
 constexpr auto kMostStart = 60s;  // for all to be there
 constexpr auto kAfterHost = 2s;   // for writers to notice that their host is gone
 constexpr const char* kIntruder = "intruder";
@@ -125,9 +126,23 @@ class Run {
     return program;
   }
 
+  /// Under the first name that no other run has: what a killed one left behind is taken over.
   Result<void> start() {
+    for (int i = 1;; ++i) {
+      const std::string name = "run-" + std::to_string(i);
+      std::strncpy(stage_.head().owner_name, name.c_str(), sizeof stage_.head().owner_name - 1);
+      auto group = Group::start(group_options(name));
+      if (group) {
+        group_.emplace(std::move(*group));
+        return {};
+      }
+      if (group.error().code != Errc::name_taken || i == kMostRuns) return group.error();
+    }
+  }
+
+  GroupOptions group_options(const std::string& name) {
     GroupOptions options;
-    options.name = stage_.head().owner_name;
+    options.name = name;
     options.keep_owner = true;
     options.owner = member("host", "host");
     if (mode_.isolation == Isolation::process) {
@@ -139,10 +154,7 @@ class Run {
       if (spec_.with_intruder) options.writers.push_back(member("intruder", kIntruder));
       writers_running_ = spec_.workload.writers;
     }
-    auto group = Group::start(std::move(options));
-    if (!group) return group.error();
-    group_.emplace(std::move(*group));
-    return {};
+    return options;
   }
 
   /// Looks at what happened meanwhile; waits up to kLook.
@@ -252,9 +264,6 @@ Result<RunResult> run(RunSpec spec) {
   const modes::Mode& mode = *modes::all_modes()[spec.workload.mode];
   auto stage = Stage::create(spec.workload, spec.listed, turns_for(spec, mode.sharing));
   if (!stage) return stage.error();
-  static std::atomic<std::uint32_t> runs{0};
-  const std::string name = "run-" + std::to_string(::getpid()) + "-" + std::to_string(++runs);
-  std::strncpy(stage->head().owner_name, name.c_str(), sizeof stage->head().owner_name - 1);
   std::optional<modes::SharedMemory> segment;
   if (mode.isolation == Isolation::process && mode.sharing != Sharing::ring) {
     auto created = modes::SharedMemory::create(

@@ -82,7 +82,7 @@ TYPED_TEST(Applying, AFlippedByteIsFoundByTheNextLook) {
   Hand<TypeParam> hand(by_hand.get(), 0);
   put(hand, {0, 0}, "Banana Shake");
   EXPECT_TRUE(hand.is_whole());
-  for (const std::size_t at : {0, 5, 11}) {
+  for (const std::size_t at : {0U, 5U, 11U}) {
     by_hand.get().order()[at] ^= std::byte{1};
     EXPECT_FALSE(hand.is_whole());
     by_hand.get().order()[at] ^= std::byte{1};
@@ -171,7 +171,7 @@ TEST(Pens, LeaveTheSameQuicklyAndLetterByLetter) {
 }
 
 TEST(Pens, CallMidwayOnceInTheMiddle) {
-  for (const std::size_t size : {0, 1, 7, 8, 9, 15, 16, 17, 64, 1000}) {
+  for (const std::size_t size : {0U, 1U, 7U, 8U, 9U, 15U, 16U, 17U, 64U, 1000U}) {
     const BufferByHand by_hand(1000, 1);
     Hand<Plain> hand(by_hand.get(), 0);
     std::size_t there = 0;
