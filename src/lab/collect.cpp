@@ -73,6 +73,7 @@ WriterResult writer_result(const Stage& stage, std::uint32_t index, const Collec
   result.failure = static_cast<modes::Failure>(notes.failure.load(std::memory_order_relaxed));
   const auto signal = collected.writer_signal.find(index);
   if (signal != collected.writer_signal.end()) result.signal = signal->second;
+  result.has_ended = ended != 0;
   return result;
 }
 
@@ -97,12 +98,21 @@ void collect_buffer(RunResult& result, modes::Buffer buffer) {
 
 }  // namespace
 
-RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& collected) {
+bool RunResult::is_complete() const noexcept {
+  const auto is_through = [](const WriterResult& writer) {
+    return writer.has_ended && writer.signal == 0 && writer.failure == modes::Failure::none;
+  };
+  return outcome == Outcome::finished && std::all_of(writers.begin(), writers.end(), is_through) &&
+         (workload.orders == 0 || ledger.sent == workload.orders);
+}
+
+RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& collected,
+                  const std::function<bool()>& go_on) {
   RunResult result;
   result.mode = &mode;
   result.workload = stage.workload();
   result.outcome = collected.outcome;
-  result.ledger = make_ledger(stage, collected.buffer, mode.sharing == modes::Sharing::ring);
+  result.ledger = make_ledger(stage, collected.buffer, mode.sharing == modes::Sharing::ring, go_on);
   collect_buffer(result, collected.buffer);
   result.buffer_address = stage.host().buffer_address.load(std::memory_order_relaxed);
   result.host_pid = stage.host().pid.load(std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 
 #include "lab/result.hpp"
@@ -17,7 +18,9 @@ struct Collected {
   int intruder_signal = 0;
 };
 
-RunResult collect(const modes::Stage& stage, const modes::Mode& mode, const Collected& collected);
+/// go_on: see make_ledger.
+RunResult collect(const modes::Stage& stage, const modes::Mode& mode, const Collected& collected,
+                  const std::function<bool()>& go_on);
 
 /// A number that grows as long as anybody gets on.
 std::uint64_t progress_of(const modes::Stage& stage) noexcept;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "modes/buffer.hpp"
 #include "modes/stage.hpp"
@@ -37,8 +38,11 @@ struct Ledger {
 
 /// The ledger of a run that is over. `buffer`: what is in it now; none, if it died with its host.
 /// has_queue: orders that were taken may have been unread then.
-/// Makes each order once more, to compare the digest: takes a few nanoseconds for each.
-Ledger make_ledger(const modes::Stage& stage, modes::Buffer buffer, bool has_queue);
+/// Makes each order once more, to compare the digest: takes some nanoseconds for each, more for
+/// long ones. go_on is asked meanwhile; once it said no, the digest is not compared.
+Ledger make_ledger(
+    const modes::Stage& stage, modes::Buffer buffer, bool has_queue,
+    const std::function<bool()>& go_on = [] { return true; });
 
 /// Whether the buffer holds one whole order, and nothing but zeros behind it.
 bool is_whole(modes::Buffer buffer);

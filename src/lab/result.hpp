@@ -24,7 +24,8 @@ struct WriterResult {
   std::uint32_t pid = 0;
   std::uint64_t buffer_address = 0;  ///< where it has the buffer; 0: it has not
   modes::Failure failure = modes::Failure::none;
-  int signal = 0;  ///< that ended its process
+  bool has_ended = false;  ///< by itself, when it had sent what it could
+  int signal = 0;          ///< that ended its process
 };
 
 struct Latency {
@@ -54,6 +55,9 @@ struct RunResult {
   std::uint32_t intruder_pid = 0;      ///< 0: there was none
   bool intruder_found = false;         ///< it had something mapped at the buffer's address
   int intruder_signal = 0;
+
+  /// Nobody ended before his time, and all orders that there were are sent.
+  bool is_complete() const noexcept;
 };
 
 }  // namespace cortado::lab

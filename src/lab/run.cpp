@@ -35,7 +35,7 @@ using modes::Workload;
 constexpr auto kLook = 10ms;      // between two looks at a run
 constexpr int kMostRuns = 1000;   // of one user at one time
 constexpr auto kMostStart = 60s;  // for all to be there
-constexpr auto kAfterHost = 2s;   // for writers to notice that their host is gone
+constexpr auto kAfterHost = 2s;   // for the writers of a host that is gone
 constexpr const char* kIntruder = "intruder";
 
 Error invalid(const std::string& what) {
@@ -110,7 +110,9 @@ class Run {
     while (group_->wait(kLook)) {
     }
     Collected collected{*outcome, buffer(), host_signal_, writer_signal_, intruder_signal_};
-    return collect(stage_, mode_, collected);
+    RunResult result = collect(stage_, mode_, collected, spec_.go_on);
+    if (!spec_.go_on()) return stopped();
+    return result;
   }
 
  private:
@@ -180,9 +182,8 @@ class Run {
   }
 
   Result<void> wait_until_ready() {
-    const auto& ready = stage_.head().ready;
     const auto begin = clock::now();
-    while (ready.load(std::memory_order_acquire) < spec_.workload.writers) {
+    while (!is_ready()) {
       look();
       if (clock::now() - begin > kMostStart) {
         return Error{Errc::timed_out, "cannot run " + std::string(mode_.name) +
@@ -190,11 +191,19 @@ class Run {
                                           "take fewer writers, or a machine that is less busy"};
       }
       if (!spec_.go_on()) return stopped();
-      if (host_has_ended_ || !writer_signal_.empty()) {
-        return refused();
-      }
+      if (host_has_ended_ || !writer_signal_.empty()) return refused();
     }
+    take_events();
+    if (host_has_ended_ || !writer_signal_.empty()) return refused();
     return {};
+  }
+  /// All wait for the start, and the intruder has had his look.
+  bool is_ready() const noexcept {
+    return stage_.head().ready.load(std::memory_order_acquire) >= spec_.workload.writers &&
+           (!has_intruder() || intruder_has_ended_);
+  }
+  bool has_intruder() const noexcept {
+    return spec_.with_intruder && mode_.isolation == Isolation::process;
   }
 
   /// Until the host has ended, or nothing moves.
@@ -206,8 +215,9 @@ class Run {
     while (!host_has_ended_) {
       look(spec_.duration > 0ns ? std::min<std::chrono::nanoseconds>(kLook, spec_.duration)
                                 : kLook);
-      const auto now = clock::now();
       if (!spec_.go_on()) return stopped();
+      if (host_has_ended_) break;
+      const auto now = clock::now();
       if (spec_.duration > 0ns && now - begin >= spec_.duration) set(stage_.head().stop);
       if (const std::uint64_t steps = progress_of(stage_); steps != seen) {
         seen = steps;
@@ -216,11 +226,9 @@ class Run {
         return Outcome::hung;
       }
     }
+    // The group asks those that are left to end.
     const auto ended = clock::now();
-    while ((writers_running_ > 0 || (spec_.with_intruder && !intruder_has_ended_)) &&
-           mode_.isolation == Isolation::process && clock::now() - ended < kAfterHost) {
-      look();
-    }
+    while (writers_running_ > 0 && clock::now() - ended < kAfterHost) look();
     const bool in_order = stage_.host().finished.load(std::memory_order_acquire) != 0;
     return in_order ? Outcome::finished : Outcome::host_died;
   }
@@ -229,10 +237,13 @@ class Run {
   Error refused() const {
     const modes::StageHead& head = stage_.head();
     const std::string attempt = "cannot run " + std::string(mode_.name) + ": ";
-    if (head.refusals.load(std::memory_order_acquire) != 0) {
+    if (head.is_refused.load(std::memory_order_acquire) != 0) {
       return {Errc::system, attempt + head.why_refused};
     }
-    return {Errc::system, attempt + "a process of it ended before the start; give it more memory"};
+    const int signal = host_has_ended_ ? host_signal_ : writer_signal_.begin()->second;
+    return {Errc::system, attempt + "a process of it ended before the start" +
+                              (signal != 0 ? " by signal " + std::to_string(signal) : "") +
+                              "; look who ends it, and run it again"};
   }
 
   Error stopped() const { return {Errc::closing, "stopped by a signal; there is no result"}; }
@@ -292,9 +303,15 @@ std::uint64_t rounds_for(std::chrono::nanoseconds ns) {
       1, static_cast<std::uint64_t>(static_cast<double>(ns.count()) / each));
 }
 
+void set_hold(Workload& workload, std::chrono::nanoseconds hold) {
+  workload.hold_ns = static_cast<std::uint64_t>(hold.count());
+  workload.work_rounds = rounds_for(hold);
+}
+
 std::uint32_t sample_shift_for(std::uint64_t orders_per_writer) noexcept {
   std::uint32_t shift = 0;
-  while ((orders_per_writer >> shift) > modes::WriterNotes::kSamples) ++shift;
+  const auto samples = [&] { return (orders_per_writer + (1ULL << shift) - 1) >> shift; };
+  while (samples() > modes::WriterNotes::kSamples) ++shift;
   return shift;
 }
 

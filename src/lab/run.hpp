@@ -32,6 +32,8 @@ Result<RunResult> run(RunSpec spec);
 
 /// Rounds of modes::work that take `ns` on this machine now.
 std::uint64_t rounds_for(std::chrono::nanoseconds ns);
+/// So much work on each order: measures what it takes now.
+void set_hold(modes::Workload& workload, std::chrono::nanoseconds hold);
 
 /// Every so many orders is timed, as a power of two, so that the samples span `orders`.
 std::uint32_t sample_shift_for(std::uint64_t orders_per_writer) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -31,6 +32,7 @@ int refuse(const Stage& stage, const Error& error) noexcept {
   StageHead& head = stage.head();
   if (head.refusals.fetch_add(1, std::memory_order_relaxed) == 0) {
     std::strncpy(head.why_refused, error.text.c_str(), sizeof head.why_refused - 1);
+    head.is_refused.store(1, std::memory_order_release);
   }
   return kCannotTakePart;
 }
@@ -90,7 +92,12 @@ void leave(const Stage& stage, Buffer buffer) noexcept {
 Usage usage_of_thread() noexcept {
   rusage used{};
   ::getrusage(RUSAGE_THREAD, &used);
-  return {in_ns(used.ru_utime), in_ns(used.ru_stime), static_cast<std::uint64_t>(used.ru_nvcsw),
+  timespec now{};  // exact, where the two parts lag by a tick
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  const std::uint64_t all = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+                            static_cast<std::uint64_t>(now.tv_nsec);
+  const std::uint64_t in_kernel = std::min(in_ns(used.ru_stime), all);
+  return {all - in_kernel, in_kernel, static_cast<std::uint64_t>(used.ru_nvcsw),
           static_cast<std::uint64_t>(used.ru_nivcsw)};
 }
 

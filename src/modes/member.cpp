@@ -24,9 +24,13 @@ int take_part(const std::string& role, const std::string& path, const char* inde
     return kCannotTakePart;
   }
   const Mode& mode = *all_modes()[stage->workload().mode];
-  if (role == "host") return mode.host(*stage);
-  if (role == "intruder") return intrude(*stage);
-  return mode.writer(*stage, static_cast<std::uint32_t>(std::strtoul(index, nullptr, 10)));
+  try {
+    if (role == "host") return mode.host(*stage);
+    if (role == "intruder") return intrude(*stage);
+    return mode.writer(*stage, static_cast<std::uint32_t>(std::strtoul(index, nullptr, 10)));
+  } catch (const std::exception& error) {
+    return refuse(*stage, {cortado::Errc::system, error.what()});
+  }
 }
 
 }  // namespace
@@ -39,10 +43,5 @@ int main(int argc, char** argv) {
   }
   const rlimit no_core{};  // some crash on purpose
   ::setrlimit(RLIMIT_CORE, &no_core);
-  try {
-    return take_part(role, argv[2], argc == 4 ? argv[3] : "0");
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "cortado-member: %s\n", error.what());
-    return kCannotTakePart;
-  }
+  return take_part(role, argv[2], argc == 4 ? argv[3] : "0");
 }

@@ -30,6 +30,11 @@ struct Mode {
   int (*writer)(const Stage& stage, std::uint32_t index);
 };
 
+/// Nobody's orders may be harmed in it.
+constexpr bool is_safe(const Mode& mode) noexcept {
+  return mode.sharing != Sharing::race;
+}
+
 extern const Mode kThreadRace, kThreadMutex, kThreadRing, kProcessRace, kProcessMutex, kProcessRing;
 
 /// In the order of the index in Workload::mode.

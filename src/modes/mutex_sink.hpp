@@ -19,12 +19,13 @@ class MutexSink {
       : stage_(stage),
         mutex_(mutex),
         applier_(stage, buffer, false),
-        capacity_(buffer.head().capacity) {}
+        capacity_(buffer.head().capacity),
+        takes_turns_(stage.workload().takes_turns != 0) {}
 
   template <class Midway>
   Put put(const Order& order, const Midway& midway) {
     if (order.bytes().size() > capacity_) return Put::rejected;
-    if (stage_.workload().takes_turns != 0) wait_for_turn(stage_, order.stamp().writer());
+    if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
     try {
       const std::lock_guard<Mutex> lock(mutex_);
       applier_.apply(order, midway);
@@ -41,6 +42,7 @@ class MutexSink {
   Mutex& mutex_;
   Applier<Plain> applier_;
   std::uint32_t capacity_;
+  bool takes_turns_;
 };
 
 }  // namespace cortado::modes

@@ -1,6 +1,6 @@
 // process-mutex: the buffer in a segment that all writers map, with an interprocess_mutex in front
-// of it. What becomes of the lock when its holder is killed depends on Boost: before 1.78 the
-// others wait for ever, later ones throw. So this is run under a watchdog.
+// of it. When its holder is killed, the others wait for ever (Boost before 1.78, and some of them
+// later, too), or the lock throws at each who asks for it. So this is run under a watchdog.
 #include <new>
 
 #include <boost/interprocess/sync/interprocess_mutex.hpp>

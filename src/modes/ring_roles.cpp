@@ -19,6 +19,16 @@ using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 constexpr auto kForEver = clock::time_point::max();
 
+/// Orders of one writer that may be unapplied at a time, so that what stands in the rings when the
+/// time is over takes about kMostBehind: a ring holds hours of slow orders.
+std::uint64_t window_of(const Workload& workload) noexcept {
+  constexpr std::uint64_t kMostBehindNs = 10'000'000;
+  constexpr std::uint64_t kLeast = 4;
+  const std::uint64_t cost = workload.hold_ns + workload.letter_delay_ns * workload.capacity;
+  if (cost == 0) return UINT64_MAX;
+  return std::max(kLeast, kMostBehindNs / (cost * workload.writers));
+}
+
 /// Sends the orders to the owner.
 class RingSink {
  public:
@@ -26,7 +36,9 @@ class RingSink {
       : takes_turns_(stage.workload().takes_turns != 0),
         stage_(stage),
         writer_(writer),
-        capacity_(stage.workload().capacity) {}
+        capacity_(stage.workload().capacity),
+        window_(window_of(stage.workload())),
+        left_in_window_(window_) {}
 
   Put put(const Order& order, const Nothing&) {
     if (order.bytes().size() > capacity_) return Put::rejected;
@@ -55,10 +67,16 @@ class RingSink {
 
  private:
   Put outcome(SendStatus status) noexcept {
-    if (status == SendStatus::sent) [[likely]]
-      return Put::taken;
-    has_failed_ = true;
-    return Put::failed;
+    if (status != SendStatus::sent) [[unlikely]] {
+      has_failed_ = true;
+      return Put::failed;
+    }
+    if (--left_in_window_ == 0) [[unlikely]] {
+      left_in_window_ = window_;
+      // If it fails, the next send tells.
+      static_cast<void>(writer_.wait_applied(kForEver));
+    }
+    return Put::taken;
   }
 
   bool has_failed_ = false;
@@ -66,6 +84,8 @@ class RingSink {
   const Stage& stage_;
   Writer& writer_;
   std::uint32_t capacity_;
+  std::uint64_t window_;
+  std::uint64_t left_in_window_;
 };
 
 std::size_t ring_bytes_for(const Workload& workload) {
@@ -80,7 +100,6 @@ Result<Owner> open_owner(const Stage& stage) {
   OwnerOptions options;
   options.ring_bytes = ring_bytes_for(stage.workload());
   options.max_writers = Stamp::kMostWriters;
-  options.directory = stage.head().owner_directory;
   return Owner::open(stage.head().owner_name, std::move(options));
 }
 
@@ -98,14 +117,13 @@ void own(const Stage& stage, Owner& owner, Buffer buffer) {
     const Order order({const_cast<std::byte*>(bytes.data()), bytes.size()});
     if (order.stamp().writer() >= workload.writers) return;
     applier.apply(order, nothing, message.redelivered());
-    ++applied;
+    notes.applied.store(++applied, std::memory_order_relaxed);
   };
 
   std::uint32_t left = 0;
   for (;;) {
     if (owner.drain(apply) != 0) {
-      notes.last_applied_ns.store(now_ns(), std::memory_order_relaxed);
-      notes.applied.store(applied, std::memory_order_release);
+      notes.last_applied_ns.store(now_ns(), std::memory_order_release);
       continue;
     }
     while (const auto event = owner.next_event()) left += event->kind == Event::Kind::left ? 1 : 0;
@@ -120,7 +138,6 @@ void own(const Stage& stage, Owner& owner, Buffer buffer) {
 int write_by_ring(const Stage& stage, std::uint32_t index) {
   JoinOptions options;
   options.name = "writer-" + std::to_string(index + 1);
-  options.directory = stage.head().owner_directory;
   options.timeout = 60s;
   auto writer = Writer::join(stage.head().owner_name, std::move(options));
   if (!writer) return refuse(stage, writer.error());

@@ -11,7 +11,7 @@
 //   | ends, bytes of the list  | the runner, before anybody starts
 //   | turns                    | the runner, before anybody starts
 //   | strokes                  | whoever writes a letter
-//   | the buffer at the end    | the host, last; the runner, for a buffer that is shared
+//   | the buffer at the end    | the host, last
 //   +--------------------------+
 //
 // It is a segment without a name, so it ends with the last one who has it, however that one ends.
@@ -64,7 +64,6 @@ struct HostNotes {
 /// Kept by a process that looks for the owner's buffer; see intruder.hpp.
 struct IntruderNotes {
   std::atomic<std::uint32_t> pid{0};
-  std::atomic<std::uint32_t> has_looked{0};
   std::atomic<std::uint32_t> has_found{0};  ///< something is mapped at that address
 };
 
@@ -82,7 +81,7 @@ struct alignas(64) WriterNotes {
   std::atomic<std::uint64_t> begun{0};     ///< orders it began to hand over
   std::atomic<std::uint64_t> taken{0};     ///< of these: applied, or in a queue that keeps them
   std::atomic<std::uint64_t> rejected{0};  ///< of these: refused
-  std::atomic<std::uint64_t> ended_ns{0};  ///< it had sent everything it was to send
+  std::atomic<std::uint64_t> ended_ns{0};  ///< it had sent all, or had given up
   std::atomic<std::uint32_t> pid{0};
   std::atomic<std::uint32_t> failure{0};         ///< Failure
   std::atomic<std::uint64_t> buffer_address{0};  ///< where it has the buffer; 0: it has not
@@ -103,8 +102,7 @@ struct StageHead {
   std::uint64_t turns = 0;    ///< how many there are
   std::uint64_t strokes = 0;  ///< room for these
   char owner_name[64] = {};   ///< ring modes: what writers join
-  char owner_directory[256] = {};
-  char segment[64] = {};  ///< process-race, process-mutex: where the buffer can be mapped
+  char segment[64] = {};      ///< process-race, process-mutex: where the buffer can be mapped
 
   alignas(64) std::atomic<std::uint32_t> ready{0};  ///< writers that wait for the start
   std::atomic<std::uint32_t> start{0};
@@ -115,8 +113,9 @@ struct StageHead {
   alignas(64) std::atomic<std::uint64_t> strokes_made{0};  ///< may be more than there is room for
   alignas(64) HostNotes host;
   IntruderNotes intruder;
-  std::atomic<std::uint32_t> refusals{0};  ///< participants that cannot do their part
-  char why_refused[512] = {};              ///< the first one's reason, one line
+  std::atomic<std::uint32_t> refusals{0};    ///< participants that cannot do their part
+  std::atomic<std::uint32_t> is_refused{0};  ///< the first one's reason is written
+  char why_refused[512] = {};                ///< one line
 };
 
 /// The orders that the user gave.

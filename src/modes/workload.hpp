@@ -37,6 +37,7 @@ struct Workload {
   std::uint64_t listed = 0;           ///< orders given by the user; taken in turn, again and again
   std::uint64_t listed_bytes = 0;     ///< of these together
   std::uint64_t work_rounds = 0;      ///< of work on each order, while the buffer is in hand
+  std::uint64_t hold_ns = 0;          ///< about what these take
   std::uint64_t letter_delay_ns = 0;  ///< not 0: the buffer is written letter by letter
   std::uint64_t seed = 1;             ///< of made-up orders and of turns
   /// Writers take turns as the seed says. Only with listed orders and a letter delay.

@@ -72,8 +72,9 @@ class WriterBody {
   void run() {
     const std::uint64_t most = workload_.orders_of(index_);
     const Usage before = usage_of_thread();
-    std::uint64_t sequence = 0;
-    for (; sequence < most && stop_.load(std::memory_order_relaxed) == 0; ++sequence) {
+    bool has_failed = false;
+    for (std::uint64_t sequence = 0; sequence < most && stop_.load(std::memory_order_relaxed) == 0;
+         ++sequence) {
       notes_.begun.store(sequence + 1, std::memory_order_release);
       if ((sequence & sample_mask_) == 0) begin_sample(sequence);
       Put put = Put::taken;
@@ -82,9 +83,12 @@ class WriterBody {
       } else if (sequence != left_out_) [[likely]] {
         put = sink_.put(source_.make({index_, sequence}), nothing_);
       }
-      if (!note(put, sequence)) break;
+      if (!note(put, sequence)) {
+        has_failed = true;
+        break;
+      }
     }
-    if (!sink_.finish()) {
+    if (!sink_.finish() || has_failed) {
       notes_.failure.store(static_cast<std::uint32_t>(sink_.failure()), std::memory_order_relaxed);
     }
     notes_.usage = usage_of_thread() - before;

@@ -88,7 +88,7 @@ TYPED_TEST(Applying, AFlippedByteIsFoundByTheNextLook) {
     by_hand.get().order()[at] ^= std::byte{1};
   }
   by_hand.get().order()[3] ^= std::byte{1};
-  put(hand, {0, Hand<TypeParam>::kLookEvery}, "Choca");
+  put(hand, {0, Hand<TypeParam>::kLookAt}, "Choca");
   EXPECT_EQ(by_hand.get().head().torn, 1U);
 }
 

@@ -77,7 +77,18 @@ TEST_P(Modes, StopWhenTheTimeIsOver) {
   const RunResult result = run_it(wanted);
   expect_told(result, result.ledger.sent);
   EXPECT_GT(result.ledger.sent, 0U);
-  EXPECT_GE(result.wall_ns, 20'000'000U);
+  EXPECT_GT(result.wall_ns, 0U);
+}
+
+TEST_P(Modes, LeaveLittleBehindWhenOrdersAreSlow) {
+  RunSpec wanted = spec(2, 0);
+  wanted.duration = 50ms;
+  set_hold(wanted.workload, 5ms);
+  const RunResult result = run_it(wanted);
+  expect_told(result, result.ledger.sent);
+  // What fits into the time, and four of each writer: not the thousands that a ring holds.
+  EXPECT_LT(result.ledger.sent, 200U);
+  EXPECT_TRUE(result.is_complete());
 }
 
 TEST_P(Modes, SpellOrdersLetterByLetter) {
@@ -89,9 +100,8 @@ TEST_P(Modes, SpellOrdersLetterByLetter) {
   const RunResult result = run_it(wanted);
   EXPECT_EQ(result.outcome, Outcome::finished);
   EXPECT_EQ(result.strokes.size(), 4U * 16);
-  EXPECT_TRUE(result.ledger.balances());
-  EXPECT_EQ(result.ledger.torn, races() ? 1U : 0U);
   EXPECT_EQ(result.is_whole, !races());
+  EXPECT_EQ(result.ledger.is_clean(), !races());
   EXPECT_EQ(run_it(wanted).cup, result.cup) << "the same seed";
   std::string from_strokes(16, '?');
   for (const modes::Stroke& stroke : result.strokes) {
@@ -125,14 +135,13 @@ TEST_P(Modes, KeepTheBufferFromAnIntruderOnlyIfItIsPrivate) {
 
 TEST_P(Modes, MeasureWhatTheyUse) {
   RunSpec wanted = spec(2, 2000);
-  wanted.workload.work_rounds = rounds_for(20us);
+  set_hold(wanted.workload, 20us);
   const RunResult result = run_it(wanted);
   EXPECT_GT(result.usage.user_ns, 10'000'000U) << "2,000 orders of 20 us of work";
   EXPECT_GT(result.latency.samples, 0U);
   EXPECT_GE(result.latency.max, result.latency.p99_9);
   EXPECT_GE(result.latency.p99, result.latency.p50);
-  EXPECT_GT(result.fairness_jain, 0.25);
-  EXPECT_LE(result.fairness_jain, 1.0001);
+  EXPECT_TRUE(result.is_complete());
 }
 
 /// Processes of runs that this process started. Threads of this process have the same parent.

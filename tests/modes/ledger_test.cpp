@@ -192,6 +192,14 @@ TEST_F(LedgerByHand, CountsRejectedOrdersWhereverTheyAre) {
   EXPECT_TRUE(got.balances());
 }
 
+TEST_F(LedgerByHand, SaysThatAnOrderWasRejectedThoughItFits) {
+  note_all();
+  apply_all_but({1, kEach - 1});
+  stage_.writer(1).taken = kEach - 1;
+  stage_.writer(1).rejected = 1;
+  EXPECT_FALSE(ledger().is_clean());
+}
+
 TEST_F(LedgerByHand, AWriterThatDiedLeavesOneOrderInDoubt) {
   for (const bool arrived : {false, true}) {
     note_all();
