@@ -24,28 +24,37 @@ struct MemoryFile {
   }
 };
 
-/// Address space that belongs to nobody else until regions are placed over it.
-struct Reservation {
+/// Address space that belongs to nobody else until regions are placed over it, from its begin on.
+/// What they cover is theirs to unmap: whoever unmaps a range twice, unmaps what another thread has
+/// mapped there meanwhile.
+class Reservation {
+ public:
   explicit Reservation(std::size_t size)
-      : bytes(size),
-        address(
-            ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
+      : rest_(::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
+        bytes_(size) {}
   ~Reservation() {
-    if (address != MAP_FAILED) ::munmap(address, bytes);
+    if (*this && bytes_ != 0) ::munmap(rest_, bytes_);
   }
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
 
-  std::size_t bytes;
-  void* address;
-};
+  explicit operator bool() const noexcept { return rest_ != MAP_FAILED; }
+  std::byte* begin() const noexcept { return static_cast<std::byte*>(rest_); }
 
-bi::mapped_region place(const MemoryFile& file, std::byte* address, std::uint64_t offset,
-                        std::uint64_t bytes) {
-  return {
-      file,    bi::read_write, static_cast<bi::offset_t>(offset), static_cast<std::size_t>(bytes),
-      address, MAP_FIXED};
-}
+  /// Places the next region at the begin of what is left. Throws what mapped_region throws.
+  bi::mapped_region place(const MemoryFile& file, std::uint64_t offset, std::uint64_t bytes) {
+    const auto size = static_cast<std::size_t>(bytes);
+    bi::mapped_region region(file, bi::read_write, static_cast<bi::offset_t>(offset), size, rest_,
+                             MAP_FIXED);
+    rest_ = begin() + size;
+    bytes_ -= size;
+    return region;
+  }
+
+ private:
+  void* rest_;
+  std::size_t bytes_;
+};
 
 Error mapping_error(const bi::interprocess_exception& cause, const char* what,
                     std::uint64_t bytes) {
@@ -56,33 +65,27 @@ Error mapping_error(const bi::interprocess_exception& cause, const char* what,
 
 }  // namespace
 
-// The reservation is destroyed last, so its range never becomes free under a live region.
 struct LaneMemory::Regions {
-  explicit Regions(std::size_t bytes) : reservation(bytes) {}
-  Reservation reservation;
   bi::mapped_region there, there_again, back, back_again;
 };
 
 LaneMemory::~LaneMemory() = default;
 
 Result<std::unique_ptr<LaneMemory>> LaneMemory::map(int memfd, RingSizes sizes) {
-  const std::uint64_t range = kPageBytes + 2 * sizes.ring_bytes + 2 * sizes.reply_bytes;
-  auto regions = std::make_unique<Regions>(range);
-  if (regions->reservation.address == MAP_FAILED) {
+  Reservation range(kPageBytes + 2 * sizes.ring_bytes + 2 * sizes.reply_bytes);
+  if (!range)
     return os::system_error(errno, "reserve addresses for", "a lane", "use smaller rings");
-  }
+  auto regions = std::make_unique<Regions>();
   std::unique_ptr<LaneMemory> memory(new LaneMemory);
-  memory->base_ = static_cast<std::byte*>(regions->reservation.address);
+  memory->base_ = range.begin();
   memory->sizes_ = sizes;
   const MemoryFile file{memfd};
   const std::uint64_t ring_end = kPageBytes + sizes.ring_bytes;
   try {
-    regions->there = place(file, memory->base_, 0, ring_end);
-    regions->there_again =
-        place(file, memory->ring() + sizes.ring_bytes, kPageBytes, sizes.ring_bytes);
-    regions->back = place(file, memory->reply_ring(), ring_end, sizes.reply_bytes);
-    regions->back_again =
-        place(file, memory->reply_ring() + sizes.reply_bytes, ring_end, sizes.reply_bytes);
+    regions->there = range.place(file, 0, ring_end);
+    regions->there_again = range.place(file, kPageBytes, sizes.ring_bytes);
+    regions->back = range.place(file, ring_end, sizes.reply_bytes);
+    regions->back_again = range.place(file, ring_end, sizes.reply_bytes);
   } catch (const bi::interprocess_exception& cause) {
     return mapping_error(cause, "a lane", sizes.segment_bytes());
   }
