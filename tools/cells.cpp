@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "lab/escape.hpp"
+
 namespace cortado::tools {
 namespace {
 
@@ -10,30 +12,24 @@ bool is_plain(char byte) noexcept {
   return byte >= ' ' && byte <= '~';
 }
 
-std::string escaped(char byte) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  const auto value = static_cast<unsigned char>(byte);
-  return {'\\', 'x', kDigits[value / 16], kDigits[value % 16]};
+/// The code of the one UTF-8 character that `text` is.
+std::uint32_t code_of(std::string_view text) noexcept {
+  const auto first = static_cast<unsigned char>(text[0]);
+  std::uint32_t code = text.size() == 1 ? first : first & (0x7fU >> text.size());
+  for (const char byte : text.substr(1))
+    code = code << 6 | (static_cast<std::uint32_t>(byte) & 0x3fU);
+  return code;
 }
 
-/// Bytes of the character of several bytes that `text` begins with; 0: it begins with none.
-std::size_t bytes_of_character(std::string_view text) noexcept {
-  const auto first = static_cast<unsigned char>(text[0]);
-  const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
-  if (bytes == 0 || first > 0xf4 || text.size() < bytes) return 0;
-  std::uint32_t code = first & (0x7fU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xc0U) != 0x80U) return 0;
-    code = code << 6 | (byte & 0x3fU);
-  }
-  const bool is_too_long = (bytes == 3 && code < 0x800) || (bytes == 4 && code < 0x10000);
-  const bool is_none = (code >= 0xd800 && code < 0xe000) || code > 0x10ffff;
-  const bool steers = code < 0xa0 ||                         // C1: some terminals obey these
-                      (code >= 0x200b && code <= 0x200f) ||  // no width, direction of writing
-                      (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-                      code == 0xfeff || (code >= 0xe0000 && code <= 0xe0fff);
-  return is_too_long || is_none || steers ? 0 : bytes;
+/// A terminal obeys it, or it is not seen.
+bool steers(std::uint32_t code) noexcept {
+  const auto within = [code](std::uint32_t from, std::uint32_t to) {
+    return code >= from && code <= to;
+  };
+  return code < ' ' || within(0x7f, 0x9f) ||  // C0, DEL, C1
+         within(0x200b, 0x200f) ||            // no width, direction of writing
+         within(0x2028, 0x202e) || within(0x2060, 0x206f) || code == 0xfeff ||
+         within(0xe0000, 0xe0fff);
 }
 
 /// Columns, as far as one can tell without knowing the terminal: a character has one.
@@ -49,16 +45,17 @@ std::size_t columns_of(std::string_view text) noexcept {
 
 std::string cell_text(char byte) {
   if (byte == '\0') return " ";
-  return is_plain(byte) ? std::string(1, byte) : escaped(byte);
+  return is_plain(byte) ? std::string(1, byte) : lab::escaped(byte);
 }
 
 std::string order_text(std::string_view order) {
   if (order.empty()) return "nothing at all";
   std::string text;
   while (!order.empty()) {
-    const std::size_t bytes = is_plain(order[0]) ? 1 : bytes_of_character(order);
-    text += bytes == 0 ? escaped(order[0]) : std::string(order.substr(0, bytes));
-    order.remove_prefix(bytes == 0 ? 1 : bytes);
+    const std::size_t bytes = lab::character_at(order);
+    const bool is_shown = bytes != 0 && !steers(code_of(order.substr(0, bytes)));
+    text += is_shown ? std::string(order.substr(0, bytes)) : lab::escaped(order[0]);
+    order.remove_prefix(is_shown ? bytes : 1);
   }
   return text;
 }

@@ -47,7 +47,7 @@ std::vector<std::uint32_t> modes_of(const std::vector<std::string>& names) {
     }
     const auto all = modes::all_modes();
     for (std::uint32_t i = 0; i < all.size(); ++i) {
-      if (name == "all" || lab::is_safe(*all[i])) add_once(chosen, i);
+      if (name == "all" || modes::is_safe(*all[i])) add_once(chosen, i);
     }
   }
   return chosen;
@@ -101,13 +101,12 @@ lab::Json figures_of(const CompareOptions& options, const lab::Plan& plan,
   return json;
 }
 
-/// Safe modes that were not clean, or hung.
+/// Safe modes that were not clean, hung, or lost a writer.
 std::string failures_of(const lab::Comparison& comparison) {
   std::string names;
   for (const lab::Point& point : comparison.points) {
-    if (!lab::is_safe(*point.mode) || point.is_clean()) continue;
-    names += fmt::format("{}{} with {} writers", names.empty() ? "" : ", ", point.mode->name,
-                         point.writers);
+    if (!modes::is_safe(*point.mode) || point.is_clean()) continue;
+    names += (names.empty() ? "" : ", ") + name_of(point);
   }
   return names;
 }
@@ -129,8 +128,8 @@ void compare_them(const CompareOptions& options) {
   if (json.wanted()) json.write(figures_of(options, plan, machine, comparison));
   if (!json.takes_standard_output()) print(table_of(comparison, machine));
   if (const std::string failures = failures_of(comparison); !failures.empty()) {
-    throw Refused{kFailed, "orders of a safe mode were lost, torn or stuck: " + failures +
-                               "; look at one by `cortado run`"};
+    throw Refused{kFailed, "orders or writers of a safe mode were lost, torn or stuck: " +
+                               failures + "; look at one by `cortado run`"};
   }
 }
 
@@ -178,15 +177,17 @@ void add_compare(CLI::App& program, int& status) {
       program.add_subcommand("compare", "Compare modes: the same workload in each, side by side");
   compare->footer(
       modes_help() +
-      "All points are run once, then all once more, --repeat times, so that a slow minute of the "
-      "machine harms each alike. The table has for each the median of the orders per second, the "
+      "All points are run once, then all once more in the opposite order, --repeat times, and the "
+      "modes next to each other, so that a slow minute of the machine harms each alike. The table "
+      "has for each the median of the orders per second, the "
       "lowest and the highest, and the ratio to thread-mutex with as many writers and as much "
-      "work, "
-      "taken in each repetition. A ratio whose range crosses 1 (see --json) says nothing.\n"
+      "work, taken in each repetition. A ratio with a ~ was below 1 in one repetition and above 1 "
+      "in another, and so does not tell which is faster; its range is in --json.\n"
       "Beside a rate stands how many orders were lost, and how often the buffer was seen torn: a "
       "fast wrong mode is not fast. A rate with a * had more runners than processors.\n"
       "Ctrl-C or SIGTERM ends it at once, with no result, and leaves nothing behind.\n"
-      "Exit status: 0 all safe modes were clean, 1 one was not, or hung, 64 usage, 65 unreadable "
+      "Exit status: 0 all safe modes were clean, 1 one was not, hung, or lost a writer, 64 usage, "
+      "65 unreadable "
       "input or no lines of text, 69 a program is not there, 73 cannot create, 77 permission, 128 "
       "and the signal's number if one ended it.\n\n"
       "Examples:\n"

@@ -21,6 +21,7 @@
 #include "command.hpp"
 #include "interrupt.hpp"
 #include "json_output.hpp"
+#include "lab/escape.hpp"
 #include "lab/json.hpp"
 #include "lab/machine.hpp"
 #include "lab/run.hpp"

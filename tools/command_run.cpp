@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,7 +20,9 @@
 #include "lab/machine.hpp"
 #include "lab/pace.hpp"
 #include "lab/run.hpp"
+#include "lab/sampling.hpp"
 #include "lab/summary.hpp"
+#include "lab/wording.hpp"
 #include "modes/mode.hpp"
 #include "progress.hpp"
 #include "run_text.hpp"
@@ -76,13 +79,25 @@ void check(const RunOptions& options) {
   check_watchdog(options.workload, options.hold_ns);
 }
 
-/// Turns are drawn letter by letter.
+/// Turns are drawn letter by letter, with all orders in memory at once.
 void check_turns(const lab::RunSpec& spec) {
-  constexpr std::uint64_t kMostLetters = 1U << 20;
-  const std::uint64_t letters = spec.workload.orders * spec.workload.capacity;
-  if (spec.workload.takes_turns == 0 || letters <= kMostLetters) return;
-  throw Refused{kUsage, "cannot draw turns for " + full_count(letters) +
-                            " letters; give fewer orders, or --live"};
+  constexpr std::uint64_t kMost = 1U << 20;
+  constexpr std::uint64_t kMostBytes = 1U << 30;  // also of what is rejected, and has no letters
+  const modes::Workload& workload = spec.workload;
+  if (workload.takes_turns == 0) return;
+  if (workload.fault.kind != modes::Fault::Kind::none) {
+    throw Refused{kUsage,
+                  "cannot draw turns with a --fault: a writer that dies never passes its turn on; "
+                  "give --live"};
+  }
+  std::uint64_t bytes = 0;
+  for (const std::string& order : spec.listed) bytes += order.size();
+  const std::uint64_t rounds = (workload.orders + spec.listed.size() - 1) / spec.listed.size();
+  const std::uint64_t letters = workload.orders * workload.capacity;
+  if (workload.orders <= kMost && letters <= kMost && rounds * bytes <= kMostBytes) return;
+  throw Refused{kUsage, "cannot draw turns for " + full_count(workload.orders) +
+                            " orders with up to " + full_count(workload.capacity) +
+                            " letters each; give fewer orders, or --live"};
 }
 
 lab::RunSpec complete(const RunOptions& options, lab::RunSpec spec) {
@@ -92,8 +107,8 @@ lab::RunSpec complete(const RunOptions& options, lab::RunSpec spec) {
   if (options.has_buffer) workload.capacity = static_cast<std::uint32_t>(options.buffer);
   const bool is_listed = !spec.listed.empty() && workload.orders != 0;
   workload.takes_turns = is_listed && workload.letter_delay_ns != 0 && !options.live ? 1 : 0;
-  check_turns(spec);
   workload.fault = fault_from(options.fault);
+  check_turns(spec);
   const auto& fault = workload.fault;
   if (fault.kind != modes::Fault::Kind::none &&
       (fault.writer >= workload.writers || fault.sequence >= workload.orders_of(fault.writer))) {
@@ -101,7 +116,8 @@ lab::RunSpec complete(const RunOptions& options, lab::RunSpec spec) {
                               " would never happen: there is no such order; writers and their "
                               "orders count from 0"};
   }
-  workload.work_rounds = lab::rounds_for(nanoseconds(options.hold_ns));
+  lab::set_hold(workload, nanoseconds(options.hold_ns));
+  workload.sample_shift = lab::sample_shift_of(workload, spec.duration);
   return spec;
 }
 
@@ -146,24 +162,27 @@ class Runs {
   lab::Pace pace_;
 };
 
-lab::Summary rates_of(const std::vector<lab::RunResult>& results) {
+/// Of those that finished; none, if none did.
+std::optional<lab::Summary> rates_of(const std::vector<lab::RunResult>& results) {
   std::vector<double> rates;
   for (const lab::RunResult& result : results) {
     if (result.outcome == lab::Outcome::finished) rates.push_back(result.throughput_per_s);
   }
+  if (rates.empty()) return std::nullopt;
   return lab::summarize(std::move(rates));
 }
 
 std::string text_of(const std::vector<lab::RunResult>& results) {
   if (results.size() == 1) return describe(results[0]);
-  std::string text =
-      fmt::format("{}, {} writers\n", results[0].mode->name, results[0].workload.writers);
+  std::string text = fmt::format("{}, {}\n", results[0].mode->name,
+                                 lab::counted(results[0].workload.writers, "writer"));
   for (std::size_t i = 0; i < results.size(); ++i) {
     text += fmt::format("  run {:<4} {}\n", i + 1, describe_briefly(results[i]));
   }
-  const lab::Summary rates = rates_of(results);
-  return text + fmt::format("  median   {} orders/s, from {} to {}\n", short_count(rates.median),
-                            short_count(rates.lowest), short_count(rates.highest));
+  const auto rates = rates_of(results);
+  if (!rates) return text + "  median   none, as no run finished\n";
+  return text + fmt::format("  median   {} orders/s, from {} to {}\n", short_count(rates->median),
+                            short_count(rates->lowest), short_count(rates->highest));
 }
 
 lab::Json options_of(const RunOptions& options, const lab::RunSpec& spec) {
@@ -186,10 +205,11 @@ lab::Json figures_of(const std::vector<lab::RunResult>& results, lab::Json conte
   }
   lab::Json& runs = json["runs"] = lab::Json::array();
   for (const lab::RunResult& result : results) runs.push_back(lab::to_json(result));
+  const auto rates = rates_of(results);
   const auto expected = std::count_if(results.begin(), results.end(), is_as_expected);
   json["summary"] = {{"runs", results.size()},
                      {"as_expected", expected},
-                     {"throughput_per_s", lab::to_json(rates_of(results))}};
+                     {"throughput_per_s", rates ? lab::to_json(*rates) : lab::Json(nullptr)}};
   return json;
 }
 
@@ -268,9 +288,13 @@ void add_run(CLI::App& program, int& status) {
       "way every time.\n"
       "The ledger is computed from the buffer and the writers' own notes: each order sent was "
       "applied, rejected, dropped, abandoned or unread, else it does not balance.\n"
+      "Latency is closed-loop: from the begin of a send until its order is applied, and each "
+      "writer "
+      "waits for its own send before the next.\n"
       "Ctrl-C or SIGTERM ends it at once, with no result, and leaves nothing behind.\n"
       "Exit status: 0 as expected (a safe mode: all orders whole, once, in order; a race: it "
-      "finished), 1 not so, or it hung, or the process with the buffer died, 64 usage, 65 "
+      "finished; without --fault, no writer ended before its time), 1 not so, or it hung, or the "
+      "process with the buffer died, 64 usage, 65 "
       "unreadable input or no lines of text, 69 a program is not there, 73 cannot create, 77 "
       "permission, 128 and the signal's number if one ended it.\n\n"
       "Examples:\n"

@@ -8,11 +8,14 @@
 
 #include "cells.hpp"
 #include "lab/interval.hpp"
+#include "lab/wording.hpp"
 
 namespace cortado::tools {
 namespace {
 
+using lab::counted;
 using lab::Outcome;
+using lab::percent;
 using lab::RunResult;
 using modes::Isolation;
 using modes::Sharing;
@@ -21,10 +24,6 @@ constexpr std::size_t kIndent = 11;
 
 std::string line(const char* label, const std::string& text) {
   return wrapped(std::string("  ") + label, text, kIndent);
-}
-
-std::string counted(std::uint64_t n, const std::string& what) {
-  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
 std::string at(std::uint64_t address) {
@@ -40,12 +39,6 @@ std::string pid(std::uint32_t number) {
 std::string signal_name(int number) {
   const char* const name = ::sigabbrev_np(number);
   return name == nullptr ? "signal " + std::to_string(number) : std::string("SIG") + name;
-}
-
-std::string percent(double part) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f %%", part * 100);
-  return text.data();
 }
 
 /// Each writer process that has the buffer, and where.

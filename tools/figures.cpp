@@ -1,8 +1,8 @@
 #include "figures.hpp"
 
-#include <array>
-
 #include <spdlog/fmt/fmt.h>
+
+#include "lab/wording.hpp"
 
 namespace cortado::tools {
 namespace {
@@ -17,9 +17,6 @@ struct Unit {
   double from;
   const char* name;
 };
-
-constexpr std::array kTimes{Unit{60e9, " min"}, Unit{1e9, " s"}, Unit{1e6, " ms"},
-                            Unit{1e3, " us"}};
 
 }  // namespace
 
@@ -42,17 +39,10 @@ std::string full_count(std::uint64_t count) {
 }
 
 std::string short_time(double ns) {
-  for (const Unit unit : kTimes) {
+  for (const lab::TimeUnit unit : lab::kTimeUnits) {
     if (ns >= unit.from * 0.9995) return three_digits(ns / unit.from) + unit.name;
   }
   return fmt::format("{:.0f} ns", ns);
-}
-
-std::string plain_time(double ns) {
-  for (const Unit unit : kTimes) {
-    if (ns >= unit.from) return fmt::format("{:g}{}", ns / unit.from, unit.name);
-  }
-  return fmt::format("{:g} ns", ns);
 }
 
 std::string three_digits(double number) {

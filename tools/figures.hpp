@@ -12,8 +12,6 @@ std::string short_count(double count);
 std::string full_count(std::uint64_t count);
 /// "850 ns", "1.2 us", "3.4 ms", "12 s", "3 min"
 std::string short_time(double ns);
-/// Of a time that somebody chose: "200 ns", "1.5 us".
-std::string plain_time(double ns);
 /// Three digits that count, as a plain number.
 std::string three_digits(double number);
 /// Digits behind the point that show two digits that count, at most two.

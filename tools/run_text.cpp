@@ -6,8 +6,8 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "figures.hpp"
-#include "lab/compare.hpp"
-#include "lab/json.hpp"
+#include "lab/escape.hpp"
+#include "lab/wording.hpp"
 
 namespace cortado::tools {
 namespace {
@@ -46,19 +46,43 @@ std::string failure_text(modes::Failure failure) {
   return "stopped";
 }
 
+bool has_fault(const RunResult& result) noexcept {
+  return result.workload.fault.kind != modes::Fault::Kind::none;
+}
+
+/// Of a writer that did not end in order; else nothing.
+std::string casualty_text(const RunResult& result, const lab::WriterResult& writer) {
+  // Whose host dies is killed in the end; that is not what happened to it.
+  if (writer.signal != 0 && result.outcome != Outcome::host_died) {
+    return "died of " + signal_text(writer.signal);
+  }
+  std::string what = failure_text(writer.failure);
+  if (what.empty() && !writer.has_ended && result.outcome == Outcome::finished) {
+    what = "ended before its time";
+  }
+  return what;
+}
+
 /// One line for each writer that did not end in order.
 std::string casualties(const RunResult& result) {
   std::string text;
   for (std::size_t w = 0; w < result.writers.size(); ++w) {
-    const lab::WriterResult& writer = result.writers[w];
-    std::string what = failure_text(writer.failure);
-    // Whoever hangs is killed in the end; that is not what happened to it.
-    if (writer.signal != 0 && result.outcome == Outcome::finished) {
-      what = "died of " + signal_text(writer.signal);
-    }
+    const std::string what = casualty_text(result, result.writers[w]);
     if (!what.empty()) text += fmt::format("  writer {:<4} {}\n", w, what);
   }
   return text;
+}
+
+/// Of a run that is over, but not complete: who ended how.
+std::string what_is_missing(const RunResult& result) {
+  std::string text;
+  for (std::size_t w = 0; w < result.writers.size(); ++w) {
+    const std::string what = casualty_text(result, result.writers[w]);
+    if (!what.empty()) text += fmt::format("{}writer {} {}", text.empty() ? "" : ", ", w, what);
+  }
+  if (!text.empty()) return text;
+  return fmt::format("only {} of {} orders were sent", full_count(result.ledger.sent),
+                     full_count(result.workload.orders));
 }
 
 std::string rate_text(const RunResult& result) {
@@ -69,30 +93,33 @@ std::string rate_text(const RunResult& result) {
 
 bool is_as_expected(const RunResult& result) noexcept {
   if (result.outcome != Outcome::finished) return false;
-  return !lab::is_safe(*result.mode) || result.ledger.is_clean();
+  if (!has_fault(result) && !result.is_complete()) return false;
+  return !modes::is_safe(*result.mode) || result.ledger.is_clean();
 }
 
 std::string what_failed(const RunResult& result) {
   const std::string name(result.mode->name);
-  switch (result.outcome) {
-    case Outcome::hung:
-      return name + " hung: nothing moved any more" +
-             (result.mode->sharing == modes::Sharing::mutex
-                  ? ", as who holds the lock is gone or stands still; take process-ring, where "
-                    "nobody waits for a lock, or a longer --watchdog"
-                  : ", as somebody stands still; look at what the machine does, or give a longer "
-                    "--watchdog");
-    case Outcome::host_died:
-      return name + " failed: " + outcome_text(result) +
-             "; take process-ring, where a writer dies alone";
-    case Outcome::finished:
-      break;
+  const bool is_ring = result.mode->sharing == modes::Sharing::ring;
+  const bool is_mutex = result.mode->sharing == modes::Sharing::mutex;
+  std::string what = name + " failed: ";
+  std::string advice;
+  if (result.outcome == Outcome::hung) {
+    what = name + " hung: nothing moved any more, as " +
+           (is_mutex ? "who holds the lock is gone or stands still" : "somebody stands still");
+    advice = is_mutex ? "take process-ring, where nobody waits for a lock, or a longer --watchdog"
+                      : "look at what the machine does, or give a longer --watchdog";
+  } else if (result.outcome == Outcome::host_died) {
+    what += outcome_text(result);
+    advice = is_ring ? "look what ended it, and run it again"
+                     : "look what ended it, or take process-ring, where a writer dies alone";
+  } else if (!result.is_complete() && !has_fault(result)) {
+    what += what_is_missing(result);
+    advice = "look what ended it, and run it again";
+  } else {
+    what += ledger_text(result.ledger);
+    advice = "that is a defect of cortado: keep the figures of --json FILE, and report it";
   }
-  const bool is_fault = result.workload.fault.kind != modes::Fault::Kind::none;
-  return name + " failed: " + ledger_text(result.ledger) +
-         (is_fault
-              ? "; that is what the --fault does to this mode, take process-ring"
-              : "; that is a defect of cortado: keep the figures of --json FILE, and report it");
+  return what + "; " + (has_fault(result) ? "that is what the --fault does to this mode" : advice);
 }
 
 std::string ledger_text(const Ledger& ledger) {
@@ -127,30 +154,43 @@ std::string cup_text(const RunResult& result) {
   return cup;
 }
 
-std::string describe(const RunResult& result) {
-  const std::uint32_t writers = result.workload.writers;
-  std::string text = fmt::format("{}, {} {}: {}\n", result.mode->name, writers,
-                                 writers == 1 ? "writer" : "writers", outcome_text(result));
+namespace {
+
+/// Nothing is told of the slowest in a hundred before there were a hundred.
+std::string latency_text(const lab::Latency& latency) {
+  const auto time = [](std::uint64_t ns) { return short_time(static_cast<double>(ns)); };
+  std::string text = "50 % within " + time(latency.p50);
+  if (latency.samples >= 100) text += ", 99 % " + time(latency.p99);
+  if (latency.samples >= 1000) text += ", 99.9 % " + time(latency.p99_9);
+  return text + fmt::format(", longest {} ({} timed)", time(latency.max),
+                            lab::counted(latency.samples, "order"));
+}
+
+std::string cup_line(const RunResult& result) {
   const std::string cup = cup_text(result);
   if (!cup.empty()) {
-    text += fmt::format("  cup         '{}'{}\n", cup,
-                        result.is_whole ? "" : ", which is none of the orders: torn");
-  } else if (result.has_buffer && !result.is_whole) {
-    text += "  cup         what stands in the buffer is no order: torn\n";
+    return fmt::format("  cup         '{}'{}\n", cup,
+                       result.is_whole ? "" : ", which is none of the orders: not whole");
   }
+  if (!result.has_buffer || result.is_whole) return {};
+  return "  cup         what stands in the buffer is no order: not whole\n";
+}
+
+}  // namespace
+
+std::string describe(const RunResult& result) {
+  std::string text =
+      fmt::format("{}, {}: {}\n", result.mode->name,
+                  lab::counted(result.workload.writers, "writer"), outcome_text(result));
+  text += cup_line(result);
   text += fmt::format("  ledger      {}\n", ledger_text(result.ledger));
   text += casualties(result);
   if (result.outcome != Outcome::finished) return text;
-  text += fmt::format("  rate        {}, in {}; fairness among the writers {:.3f} of 1\n",
-                      rate_text(result), short_time(static_cast<double>(result.wall_ns)),
-                      result.fairness_jain);
-  const lab::Latency& latency = result.latency;
   const auto time = [](std::uint64_t ns) { return short_time(static_cast<double>(ns)); };
-  if (latency.samples != 0) {
-    text += fmt::format(
-        "  latency     50 % within {}, 99 % {}, 99.9 % {}, longest {} ({} orders timed)\n",
-        time(latency.p50), time(latency.p99), time(latency.p99_9), time(latency.max),
-        full_count(latency.samples));
+  text += fmt::format("  rate        {}, in {}; fairness among the writers {:.3f} of 1\n",
+                      rate_text(result), time(result.wall_ns), result.fairness_jain);
+  if (result.latency.samples != 0) {
+    text += "  latency     " + latency_text(result.latency) + "\n";
   }
   return text + fmt::format(
                     "  processors  {} in user space, {} in the kernel; {} context switches to "

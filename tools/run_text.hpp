@@ -7,7 +7,8 @@
 
 namespace cortado::tools {
 
-/// A safe mode: finished, with a clean ledger; a race: finished, whatever came out.
+/// Finished, with no writer that ended before its time, unless it had a --fault; a safe mode also
+/// with a clean ledger.
 bool is_as_expected(const lab::RunResult& result) noexcept;
 /// Of one that is not: what happened, and what to do, on one line.
 std::string what_failed(const lab::RunResult& result);

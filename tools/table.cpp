@@ -10,6 +10,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "figures.hpp"
+#include "lab/wording.hpp"
 
 namespace cortado::tools {
 namespace {
@@ -52,6 +53,12 @@ std::string lost_text(const Point& point) {
   return part < 0.01 ? compact(point.worst.lost) : fmt::format("{:.0f}%", part * 100);
 }
 
+/// Its ratio does not tell which is faster.
+bool is_undecided(const Point& point) {
+  const auto& ratio = point.to_thread_mutex;
+  return ratio && point.mode != &modes::kThreadMutex && ratio->lowest <= 1 && ratio->highest >= 1;
+}
+
 /// median (lowest-highest) xratio
 std::string rate_cell(const Point& point, const Unit& unit) {
   if (point.unfinished == point.runs.size()) return "-";
@@ -63,27 +70,29 @@ std::string rate_cell(const Point& point, const Unit& unit) {
     cell += fmt::format(" ({:.{}f}-{:.{}f})", rate.lowest / unit.size, decimals,
                         rate.highest / unit.size, decimals);
   }
-  if (point.to_thread_mutex) cell += " x" + three_digits(point.to_thread_mutex->median);
+  if (point.to_thread_mutex) {
+    cell += (is_undecided(point) ? " x~" : " x") + three_digits(point.to_thread_mutex->median);
+  }
   return cell;
 }
 
 /// What is wrong with its orders; nothing, if they are clean.
 std::vector<std::string> damage_cells(const Point& point) {
   std::vector<std::string> cells;
-  if (point.unfinished != 0) {
-    const bool hung = std::any_of(point.runs.begin(), point.runs.end(), [](const auto& run) {
-      return run.outcome == lab::Outcome::hung;
-    });
-    cells.push_back(
-        fmt::format("{} {} of {}", hung ? "hung" : "died", point.unfinished, point.runs.size()));
-  }
+  const auto add_ended = [&](const char* how, lab::Outcome outcome) {
+    const auto some = std::count_if(point.runs.begin(), point.runs.end(),
+                                    [&](const auto& run) { return run.outcome == outcome; });
+    if (some != 0) cells.push_back(fmt::format("{} {} of {}", how, some, point.runs.size()));
+  };
+  add_ended("hung", lab::Outcome::hung);
+  add_ended("died", lab::Outcome::host_died);
   const lab::Ledger& worst = point.worst;
   std::string text;
   if (worst.lost != 0) text += "lost " + lost_text(point) + " ";
   if (worst.torn != 0) text += "torn " + compact(worst.torn);
   if (!text.empty()) cells.push_back(text);
-  const std::uint64_t repeated = worst.duplicated + worst.reordered;
-  if (repeated != 0) cells.push_back("repeated " + compact(repeated));
+  if (worst.duplicated != 0) cells.push_back("repeated " + compact(worst.duplicated));
+  if (worst.reordered != 0) cells.push_back("reordered " + compact(worst.reordered));
   return cells;
 }
 
@@ -117,8 +126,7 @@ class Grid {
 std::vector<std::string> header_of(const Group& row, const Unit& unit) {
   std::vector<std::string> header{unit.name};
   for (const Point* point : row) {
-    header.push_back(
-        fmt::format("{} {}", point->writers, point->writers == 1 ? "writer" : "writers"));
+    header.push_back(lab::counted(point->writers, "writer"));
   }
   return header;
 }
@@ -153,7 +161,7 @@ std::string block_of(const Group& group) {
     from = end;
   }
   const auto hold = static_cast<double>(group[0]->hold.count());
-  const std::string title = hold > 0 ? plain_time(hold) + " of work" : "No further work";
+  const std::string title = hold > 0 ? lab::plain_time(hold) + " of work" : "No further work";
   return title + " on each order\n" + grid.text() + "\n";
 }
 
@@ -167,8 +175,12 @@ std::string legend(const std::vector<Point>& points) {
   if (any([](const Point& p) { return p.to_thread_mutex.has_value(); })) {
     text += ", x: times thread-mutex's";
   }
-  if (any([](const Point& p) { return p.worst.lost + p.worst.torn != 0; })) {
-    text += "; lost, torn: the most in a run";
+  if (any(is_undecided))
+    text += ", x~: from less to more than it, which does not tell what is faster";
+  if (any([](const Point& p) {
+        return p.worst.lost + p.worst.torn + p.worst.duplicated + p.worst.reordered != 0;
+      })) {
+    text += "; lost, torn, repeated, reordered: the most in a run";
   }
   text += "\n";
   if (any([](const Point& p) { return p.mode == &modes::kThreadRace && p.writers == 1; })) {

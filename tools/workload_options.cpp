@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "command.hpp"
+#include "lab/escape.hpp"
+#include "lab/wording.hpp"
 #include "modes/mode.hpp"
 #include "order_input.hpp"
 
@@ -17,12 +19,10 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t kDefaultTimeMs = 1000;
 constexpr std::uint64_t kMostOrders = 1'000'000'000'000;
-/// Of a run that has no end but its time: nobody knows how many orders there will be.
-constexpr std::uint32_t kTimedSampleShift = 10;
 
 Refused too_few_orders(std::uint64_t writers, std::uint64_t orders) {
-  return {kUsage, "cannot run " + std::to_string(writers) + " writers with " +
-                      std::to_string(orders) + (orders == 1 ? " order" : " orders") +
+  return {kUsage, "cannot run " + lab::counted(writers, "writer") + " with " +
+                      lab::counted(orders, "order") +
                       ": each needs one at least; give fewer --writers, or more orders"};
 }
 
@@ -100,12 +100,8 @@ lab::RunSpec spec_from(const WorkloadOptions& options, ListedOrders listed, std:
   }
   if (spec.workload.orders == 0) {
     spec.duration = milliseconds(options.time_ms == 0 ? kDefaultTimeMs : options.time_ms);
-    spec.workload.sample_shift = kTimedSampleShift;
   } else if (spec.workload.orders < writers) {
     throw too_few_orders(writers, spec.workload.orders);
-  } else {
-    spec.workload.sample_shift =
-        lab::sample_shift_for((spec.workload.orders + writers - 1) / writers);
   }
   return spec;
 }

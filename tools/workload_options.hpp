@@ -46,8 +46,8 @@ void check_watchdog(const WorkloadOptions& options, std::int64_t most_hold_ns);
 /// When neither a number of orders nor a time is given.
 enum class ListedOrders : std::uint8_t { once, repeated };
 
-/// Everything but mode, writers, hold and what only one command has. Reads --input, which may block
-/// until a signal comes. Throws Refused.
+/// Everything but mode, writers, hold, sampling and what only one command has. Reads --input, which
+/// may block until a signal comes. Throws Refused.
 lab::RunSpec spec_from(const WorkloadOptions& options, ListedOrders listed, std::uint64_t writers,
                        Interrupt& interrupt);
 

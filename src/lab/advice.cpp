@@ -1,9 +1,9 @@
 // What a reader of a comparison should know before he believes it.
 #include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include "lab/compare.hpp"
+#include "lab/wording.hpp"
 
 namespace cortado::lab {
 namespace {
@@ -11,20 +11,7 @@ namespace {
 /// A run of one second ends a moment before it, where its last order is applied before its writers
 /// look at the clock.
 constexpr std::uint64_t kShortNs = 950'000'000;
-constexpr double kMostSpread = 0.3;
-
-std::string name_of(const Point& point) {
-  std::string name = std::string(point.mode->name) + " with " + std::to_string(point.writers) +
-                     (point.writers == 1 ? " writer" : " writers");
-  if (point.hold > std::chrono::nanoseconds(0)) {
-    name += " and " + std::to_string(point.hold.count()) + " ns of work";
-  }
-  return name;
-}
-
-std::string percent(double part) {
-  return std::to_string(std::lround(part * 100)) + " %";
-}
+constexpr double kSpread = 0.3;  ///< from which on a point is noisy
 
 std::uint64_t shortest_ns(const Point& point) {
   std::uint64_t shortest = UINT64_MAX;
@@ -47,29 +34,47 @@ std::string count(const Points& some, const std::vector<Point>& all) {
   return std::to_string(some.size()) + " of " + std::to_string(all.size()) + " points ";
 }
 
-void advise_on_unfinished(const std::vector<Point>& points, std::vector<std::string>& advice) {
+template <class Condition>
+void advise_on_runs(const std::vector<Point>& points, const char* what, const char* why,
+                    const Condition& condition, std::vector<std::string>& advice) {
   for (const Point& point : points) {
-    if (point.unfinished == 0) continue;
-    const bool hung = std::any_of(point.runs.begin(), point.runs.end(), [](const RunResult& run) {
-      return run.outcome == Outcome::hung;
-    });
-    advice.push_back(std::string(hung ? "hung: " : "died: ") + name_of(point) + ", in " +
-                     std::to_string(point.unfinished) + " of " + std::to_string(point.runs.size()) +
-                     " runs, which give no rate; look at one by `cortado run --mode " +
-                     std::string(point.mode->name) + "`");
+    const auto some = std::count_if(point.runs.begin(), point.runs.end(), condition);
+    if (some == 0) continue;
+    advice.push_back(std::string(what) + ": " + name_of(point) + ", in " + std::to_string(some) +
+                     " of " + counted(point.runs.size(), "run") + why +
+                     "; look at one by `cortado run --mode " + std::string(point.mode->name) + "`");
   }
+}
+
+void advise_on_what_broke(const std::vector<Point>& points, std::vector<std::string>& advice) {
+  const auto ended = [](Outcome outcome) {
+    return [outcome](const RunResult& run) { return run.outcome == outcome; };
+  };
+  advise_on_runs(points, "hung", ", for which there is no rate", ended(Outcome::hung), advice);
+  advise_on_runs(points, "died", ", for which there is no rate", ended(Outcome::host_died), advice);
+  advise_on_runs(
+      points, "incomplete", ": a writer ended before its time",
+      [](const RunResult& run) { return run.outcome == Outcome::finished && !run.is_complete(); },
+      advice);
 }
 
 }  // namespace
 
+std::string name_of(const Point& point) {
+  std::string name = std::string(point.mode->name) + " with " + counted(point.writers, "writer");
+  if (point.hold > std::chrono::nanoseconds(0)) {
+    name += " and " + plain_time(static_cast<double>(point.hold.count())) + " of work";
+  }
+  return name;
+}
+
 std::vector<std::string> advice_on(const std::vector<Point>& points, std::uint32_t processors) {
   std::vector<std::string> advice;
-  advise_on_unfinished(points, advice);
+  advise_on_what_broke(points, advice);
   const auto crowded = those(points, [](const Point& point) { return point.is_oversubscribed; });
   if (!crowded.empty()) {
     advice.push_back("oversubscribed: " + count(crowded, points) +
-                     "(*) have more runners than the " + std::to_string(processors) +
-                     (processors == 1 ? " processor" : " processors") +
+                     "(*) have more runners than the " + counted(processors, "processor") +
                      " and measure the scheduler, too; take fewer --writers, or a larger machine");
   }
   const auto brief =
@@ -80,14 +85,14 @@ std::vector<std::string> advice_on(const std::vector<Point>& points, std::uint32
                      "1s, or more --orders");
   }
   const auto noisy =
-      those(points, [](const Point& point) { return point.per_second.spread() > kMostSpread; });
+      those(points, [](const Point& point) { return point.per_second.spread() >= kSpread; });
   if (!noisy.empty()) {
     const Point& worst =
         *std::max_element(noisy.begin(), noisy.end(), [](const Point& a, const Point& b) {
           return a.per_second.spread() < b.per_second.spread();
         });
-    advice.push_back("noisy: " + count(noisy, points) + "spread more than " + percent(kMostSpread) +
-                     " of their median, " + name_of(worst) + " " +
+    advice.push_back("noisy: " + count(noisy, points) + "spread by " + percent(kSpread) +
+                     " of their median or more, " + name_of(worst) + " by " +
                      percent(worst.per_second.spread()) +
                      "; close other programs, and take more --repeat");
   }

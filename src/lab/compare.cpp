@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "lab/pace.hpp"
+#include "lab/sampling.hpp"
 
 namespace cortado::lab {
 namespace {
@@ -41,31 +42,42 @@ std::uint32_t index_of(const modes::Mode& mode) {
   return static_cast<std::uint32_t>(std::find(all.begin(), all.end(), &mode) - all.begin());
 }
 
-RunSpec spec_of(const Plan& plan, const Point& point, std::uint64_t rounds) {
+/// In which the points are run, once each: what is divided by each other runs side by side. Every
+/// other time backwards, so that a machine that slows down harms each alike.
+std::vector<std::size_t> running_order(const Plan& plan, bool backwards) {
+  std::vector<std::size_t> order;
+  for (std::size_t writers = 0; writers < plan.writers.size(); ++writers) {
+    for (std::size_t hold = 0; hold < plan.hold.size(); ++hold) {
+      for (std::size_t mode = 0; mode < plan.modes.size(); ++mode) {
+        order.push_back((hold * plan.modes.size() + mode) * plan.writers.size() + writers);
+      }
+    }
+  }
+  if (backwards) std::reverse(order.begin(), order.end());
+  return order;
+}
+
+/// hold: a workload with that much work.
+RunSpec spec_of(const Plan& plan, const Point& point, const modes::Workload& hold) {
   RunSpec spec = plan.base;
   spec.workload.mode = index_of(*point.mode);
   spec.workload.writers = point.writers;
-  spec.workload.work_rounds = rounds;
-  if (spec.workload.orders != 0) {
-    spec.workload.sample_shift =
-        sample_shift_for((spec.workload.orders + point.writers - 1) / point.writers);
-  }
+  spec.workload.hold_ns = hold.hold_ns;
+  spec.workload.work_rounds = hold.work_rounds;
+  spec.workload.sample_shift = sample_shift_of(spec.workload, spec.duration);
   return spec;
 }
 
 }  // namespace
-
-bool is_safe(const modes::Mode& mode) noexcept {
-  return mode.sharing != modes::Sharing::race;
-}
 
 std::uint32_t runners(const modes::Mode& mode, std::uint32_t writers) noexcept {
   return writers + (mode.sharing == modes::Sharing::ring ? 1 : 0);
 }
 
 bool Point::is_clean() const noexcept {
-  return unfinished == 0 && std::all_of(runs.begin(), runs.end(),
-                                        [](const RunResult& run) { return run.ledger.is_clean(); });
+  return unfinished == 0 && std::all_of(runs.begin(), runs.end(), [](const RunResult& run) {
+           return run.is_complete() && run.ledger.is_clean();
+         });
 }
 
 void settle(Point& point) {
@@ -111,12 +123,12 @@ Result<Comparison> compare(const Plan& plan) {
   Pace pace(comparison.points.size() * plan.repetitions,
             is_timed ? plan.base.duration + kAround : nanoseconds(0));
   // Measured once, so that every mode does the very same work.
-  std::vector<std::uint64_t> rounds;
-  for (const nanoseconds hold : plan.hold) rounds.push_back(rounds_for(hold));
+  std::vector<modes::Workload> work(plan.hold.size());
+  for (std::size_t i = 0; i < work.size(); ++i) set_hold(work[i], plan.hold[i]);
   const std::size_t per_hold = plan.modes.size() * plan.writers.size();
   for (std::uint32_t repetition = 0; repetition < plan.repetitions; ++repetition) {
-    for (std::size_t i = 0; i < comparison.points.size(); ++i) {
-      RunSpec spec = spec_of(plan, comparison.points[i], rounds[i / per_hold]);
+    for (const std::size_t i : running_order(plan, repetition % 2 != 0)) {
+      RunSpec spec = spec_of(plan, comparison.points[i], work[i / per_hold]);
       spec.go_on = [&] { return plan.go_on({pace.done(), pace.all(), pace.left()}); };
       auto result = run(std::move(spec));
       if (!result) return result.error();

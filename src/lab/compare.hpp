@@ -51,7 +51,8 @@ struct Point {
   /// None: there is no such pair.
   std::optional<Summary> to_thread_mutex;
 
-  /// All runs finished, and nothing was lost, torn, repeated or out of order.
+  /// All runs finished, no writer ended before its time, and nothing was lost, torn, repeated or
+  /// out of order.
   bool is_clean() const noexcept;
 };
 
@@ -71,8 +72,8 @@ void settle(Point& point);
 /// Of each point to the one of thread-mutex with the same writers and work.
 void relate(std::vector<Point>& points);
 
-/// A mode whose orders nobody may harm: not a race.
-bool is_safe(const modes::Mode& mode) noexcept;
+/// "thread-mutex with 2 writers and 1 us of work"
+std::string name_of(const Point& point);
 
 /// Who wants a processor in such a run.
 std::uint32_t runners(const modes::Mode& mode, std::uint32_t writers) noexcept;

@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
+
+#include "lab/escape.hpp"
 
 namespace cortado::lab {
 namespace {
@@ -18,23 +21,6 @@ std::string hex(std::uint64_t number, int digits) {
 
 std::string address(std::uint64_t where) {
   return "0x" + hex(where, 1);
-}
-
-/// Bytes of the UTF-8 character at the begin of `text`; 0: there is none.
-std::size_t character_at(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Not the shortest form, surrogates, beyond the last one.
-  const unsigned char second = byte(1);
-  const bool is_none = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                       (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-  return is_none ? 0 : length;
 }
 
 const char* name_of(Outcome outcome) {
@@ -68,6 +54,7 @@ Json workload_json(const modes::Workload& workload) {
           {"capacity", workload.capacity},
           {"listed", workload.listed},
           {"listed_bytes", workload.listed_bytes},
+          {"hold_ns", workload.hold_ns},
           {"work_rounds", workload.work_rounds},
           {"letter_delay_ns", workload.letter_delay_ns},
           {"seed", workload.seed},
@@ -104,17 +91,23 @@ Json writers_json(const std::vector<WriterResult>& writers) {
   return all;
 }
 
+Json latency_json(const Latency& latency) {
+  return {{"samples", latency.samples},
+          {"p50", latency.p50},
+          {"p99", latency.p99},
+          {"p99_9", latency.p99_9},
+          {"max", latency.max}};
+}
+
 /// What both a run and a run of a comparison have.
 void put_figures(Json& to, const RunResult& result) {
   to["outcome"] = name_of(result.outcome);
   to["ledger"] = to_json(result.ledger);
-  to["wall_ns"] = result.wall_ns;
-  to["throughput_per_s"] = result.throughput_per_s;
-  to["latency_ns"] = {{"samples", result.latency.samples},
-                      {"p50", result.latency.p50},
-                      {"p99", result.latency.p99},
-                      {"p99_9", result.latency.p99_9},
-                      {"max", result.latency.max}};
+  // Of a run that broke off they would tell of the watchdog.
+  const bool is_over = result.outcome == Outcome::finished;
+  to["wall_ns"] = is_over ? Json(result.wall_ns) : Json(nullptr);
+  to["throughput_per_s"] = is_over ? Json(result.throughput_per_s) : Json(nullptr);
+  to["latency_ns"] = is_over ? latency_json(result.latency) : Json(nullptr);
   to["cpu_ns"] = {{"user", result.usage.user_ns}, {"system", result.usage.system_ns}};
   to["context_switches"] = {{"voluntary", result.usage.voluntary},
                             {"involuntary", result.usage.involuntary}};
@@ -128,7 +121,8 @@ Json point_json(const Point& point) {
             {"oversubscribed", point.is_oversubscribed},
             {"clean", point.is_clean()},
             {"unfinished", point.unfinished},
-            {"throughput_per_s", to_json(point.per_second)},
+            {"throughput_per_s",
+             point.unfinished < point.runs.size() ? to_json(point.per_second) : Json(nullptr)},
             {"ratio_to_thread_mutex",
              point.to_thread_mutex ? to_json(*point.to_thread_mutex) : Json(nullptr)},
             {"worst", to_json(point.worst)},
@@ -189,23 +183,6 @@ Json to_json(const Comparison& comparison) {
   Json points = Json::array();
   for (const Point& point : comparison.points) points.push_back(point_json(point));
   return {{"points", std::move(points)}, {"advice", comparison.advice}};
-}
-
-std::string escaped(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    const auto first = static_cast<unsigned char>(bytes[0]);
-    const std::size_t length = character_at(bytes);
-    if (first == '\\') {
-      text += "\\\\";
-    } else if (length == 0 || first < ' ' || first == 0x7f) {
-      text += "\\x" + hex(first, 2);
-    } else {
-      text += bytes.substr(0, length);
-    }
-    bytes.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return text;
 }
 
 }  // namespace cortado::lab

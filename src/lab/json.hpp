@@ -1,9 +1,6 @@
 // Results as JSON, for whoever evaluates them.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include <nlohmann/json.hpp>
 
 #include "lab/compare.hpp"
@@ -24,9 +21,5 @@ Json to_json(const RunResult& result);
 Json to_json(const Comparison& comparison);
 Json to_json(const Summary& summary);
 Json to_json(const Ledger& ledger);
-
-/// Text that JSON can hold, whatever the bytes are: a backslash is doubled, and \xNN stands for
-/// each control character and each byte that is not UTF-8.
-std::string escaped(std::string_view bytes);
 
 }  // namespace cortado::lab

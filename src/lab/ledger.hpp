@@ -29,9 +29,10 @@ struct Ledger {
   bool balances() const noexcept {
     return sent == applied + rejected + dropped + abandoned + unread;
   }
-  /// It balances, and nothing happened that should not.
+  /// It balances, and no order came to harm.
   bool is_clean() const noexcept {
-    return balances() && lost == 0 && duplicated == 0 && reordered == 0 && torn == 0;
+    return balances() && lost == 0 && duplicated == 0 && reordered == 0 && torn == 0 &&
+           unread == 0 && forgotten == 0;
   }
   bool operator==(const Ledger&) const = default;
 };

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <thread>
 
 #include <sys/utsname.h>
 
@@ -18,7 +19,10 @@ namespace {
 
 std::uint32_t usable_processors() {
   cpu_set_t usable;
-  if (::sched_getaffinity(0, sizeof usable, &usable) != 0) return 1;
+  if (::sched_getaffinity(0, sizeof usable, &usable) != 0) {
+    // More processors than such a set has room for.
+    return std::max(std::thread::hardware_concurrency(), 1U);
+  }
   return static_cast<std::uint32_t>(CPU_COUNT(&usable));
 }
 

@@ -24,13 +24,20 @@ class Pace {
   /// None: nobody knows yet. Falls while a run goes on, and stands still if it takes too long.
   std::optional<std::chrono::nanoseconds> left() const noexcept {
     if (each_ <= each_.zero()) return std::nullopt;
-    const auto behind = each_ * static_cast<std::int64_t>(runs_ - done_ - (done_ < runs_ ? 1 : 0));
-    const auto all = each_ * static_cast<std::int64_t>(runs_);
-    return std::max<std::chrono::nanoseconds>(behind, all - passed());
+    const auto behind = times(runs_ - done_ - (done_ < runs_ ? 1 : 0));
+    return std::max<std::chrono::nanoseconds>(behind, times(runs_) - passed());
   }
   std::chrono::nanoseconds passed() const noexcept { return clock::now() - begun_; }
 
  private:
+  /// Of so many runs; centuries are as many as fit.
+  std::chrono::nanoseconds times(std::uint64_t runs) const noexcept {
+    const double all = static_cast<double>(each_.count()) * static_cast<double>(runs);
+    constexpr auto kMost = std::chrono::nanoseconds::max();
+    if (all >= static_cast<double>(kMost.count())) return kMost;
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(all));
+  }
+
   using clock = std::chrono::steady_clock;
 
   std::uint64_t runs_;

@@ -140,7 +140,64 @@ class Modes(RunTest):
 
     def test_a_thread_that_crashes_takes_the_buffer_along(self):
         got = self.run_mode("thread-mutex", "--orders", "4000", "--fault", "crashed:1@10").end()
-        self.assert_refused(got, 1, "thread-mutex", "process-ring")
+        self.assert_refused(got, 1, "thread-mutex", "--fault")
+        self.assertNotIn("process-ring", got[-1][0])
+
+    def test_a_writer_that_somebody_else_ends_is_told(self):
+        """Not of its own doing: a run without it is not what was asked for."""
+        running = self.run_mode("process-ring", "--time", "5s")
+        until(lambda: self.writer_at_work(running, "2"), "a writer at work")
+        os.kill(self.writer_at_work(running, "2"), signal.SIGKILL)
+        got = running.end()
+        self.assert_refused(got, 1, "process-ring", "writer 2", "signal 9")
+        self.assertNotIn("writer 1", got[-1][0])
+
+    @staticmethod
+    def writer_at_work(running, index):
+        """Its id, once it has had the processor for longer than it takes to get ready."""
+        for pid in children(running.process.pid):
+            try:
+                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            is_it = (words[0].endswith(b"cortado-member") and words[1] == b"writer"
+                     and words[3] == index.encode())
+            ticks = int(stat[11]) + int(stat[12])
+            if is_it and ticks > 0.2 * os.sysconf("SC_CLK_TCK"):
+                return pid
+        return None
+
+    def test_what_hung_has_no_rate_and_who_died_before_is_told(self):
+        figures = self.folder / "figures"
+        running = self.run_mode("process-ring", "--time", "5s", "--watchdog", "300ms", "--json",
+                                figures)
+        for index, number in (("1", signal.SIGSTOP), ("2", signal.SIGKILL)):
+            until(lambda: self.writer_at_work(running, index), "a writer at work")
+            os.kill(self.writer_at_work(running, index), number)
+        status, out, err = running.end()
+        self.assert_refused((status, err), 1, "process-ring hung")
+        self.assertNotIn("take process-ring", err[0])
+        self.assertRegex(out.decode(), r"writer 2 +died of signal 9")
+        self.assertNotRegex(out.decode(), r"writer [013] ")
+        run = json.loads(figures.read_text())
+        self.assertEqual(run["outcome"], "hung")
+        self.assertEqual([run[key] for key in ("wall_ns", "throughput_per_s", "latency_ns")],
+                         [None] * 3)
+
+    def test_of_runs_that_all_died_there_is_no_median(self):
+        args = ["--orders", "400", "--fault", "crashed:1@10", "--repeat", "2"]
+        self.assertIn("no run finished", self.run_mode("thread-ring", *args).end()[1].decode())
+        figures = self.figures("thread-ring", *args, status=1)
+        self.assertIsNone(figures["summary"]["throughput_per_s"])
+
+    def test_timed_runs_of_slow_orders_are_timed_too(self):
+        figures = self.figures("process-ring", "--time", "200ms", "--hold", "1ms")
+        self.assertEqual(figures["workload"]["sample_shift"], 0)
+        self.assertGreater(figures["latency_ns"]["samples"], 0)
+        out = self.run_mode("process-ring", "--orders", "50").end()[1].decode()
+        self.assertIn("(50 orders timed)", out)
+        self.assertNotIn("99 %", out)
 
     def test_a_person_reads_what_came_out(self):
         got, out, err = self.run_mode("process-ring", "--input", self.orders, "--letter-delay",
@@ -173,6 +230,12 @@ class Refusals(RunTest):
                       "killed:1@1x", "killed:-1@1", "killed:4@1", "killed:1@1000"):
             self.assert_not_run(64, "--fault", fault,
                                 args=[*ring, "--orders", "4000", "--fault", fault])
+
+    def test_turns_that_cannot_be_drawn_are_refused(self):
+        drawn = ["--mode", "process-ring", "--input", self.orders, "--letter-delay", "1ms"]
+        self.assert_not_run(64, "--fault", "--live", args=[*drawn, "--fault", "killed:1@0"])
+        self.assert_not_run(64, "--live",
+                            args=[*drawn, "--buffer", "0", "--orders", "1000000000000"])
 
     def test_input_that_holds_no_orders_is_refused(self):
         def refused(*words, path, **more):

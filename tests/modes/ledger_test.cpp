@@ -236,6 +236,7 @@ TEST_F(LedgerByHand, WithoutABufferWhatWasTakenIsForgottenOrUnread) {
   EXPECT_EQ(lock.forgotten, kWriters * kEach - 1);
   EXPECT_EQ(lock.unread, 0U);
   EXPECT_TRUE(lock.balances());
+  EXPECT_FALSE(lock.is_clean());
 }
 
 }  // namespace

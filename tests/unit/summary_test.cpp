@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "lab/compare.hpp"
+#include "lab/escape.hpp"
 #include "lab/json.hpp"
 #include "lab/pace.hpp"
+#include "lab/sampling.hpp"
+#include "lab/wording.hpp"
 
 namespace cortado::lab {
 namespace {
@@ -100,7 +103,7 @@ TEST(Advice, IsSilentWhereThereIsNothingToSay) {
 TEST(Advice, TellsWhatToDoAboutWhatIsShortOrNoisyOrCrowded) {
   Point point = point_of(modes::kThreadRing, 2, {run_of(10, 100ms), run_of(20, 1s)});
   EXPECT_NE(advice_about({point}, "too short").find("--time"), std::string::npos);
-  EXPECT_NE(advice_about({point}, "noisy").find("67 %"), std::string::npos);
+  EXPECT_NE(advice_about({point}, "noisy").find("66.7 %"), std::string::npos);
   EXPECT_EQ(advice_about({point}, "oversubscribed"), "");
   point.is_oversubscribed = true;
   EXPECT_NE(advice_about({point}, "oversubscribed").find("2 processors"), std::string::npos);
@@ -114,6 +117,61 @@ TEST(Advice, NamesAPointThatHungOrDied) {
             std::string::npos);
   run.outcome = Outcome::host_died;
   EXPECT_NE(advice_about({point_of(modes::kThreadMutex, 3, {run})}, "died"), "");
+}
+
+TEST(Advice, NamesAPointThatLostAWriter) {
+  RunResult run = run_of(10);
+  run.writers.resize(2);
+  run.writers[0].has_ended = run.writers[1].has_ended = true;
+  EXPECT_TRUE(point_of(modes::kProcessRing, 2, {run}).is_clean());
+  run.writers[1].signal = 9;
+  Point point = point_of(modes::kProcessRing, 2, {run});
+  point.hold = 100ms;
+  EXPECT_FALSE(point.is_clean());
+  EXPECT_NE(advice_about({point}, "incomplete")
+                .find("process-ring with 2 writers and 100 ms of work, in 1 of 1 run"),
+            std::string::npos);
+}
+
+TEST(Advice, CountsWhatHungAndWhatDiedForItself) {
+  RunResult hung = run_of(10);
+  hung.outcome = Outcome::hung;
+  RunResult died = run_of(10);
+  died.outcome = Outcome::host_died;
+  const Point point = point_of(modes::kProcessMutex, 3, {hung, died, hung});
+  EXPECT_NE(advice_about({point}, "hung").find("2 of 3 runs"), std::string::npos);
+  EXPECT_NE(advice_about({point}, "died").find("1 of 3 runs"), std::string::npos);
+}
+
+TEST(Wording, NeverClaimsCertaintyByRounding) {
+  EXPECT_EQ(percent(0), "0.0 %");
+  EXPECT_EQ(percent(1), "100.0 %");
+  EXPECT_EQ(percent(0.451), "45.1 %");
+  EXPECT_EQ(percent(1.5), "150.0 %");
+  EXPECT_EQ(percent(2.9957e-5), "0.0030 %");
+  EXPECT_EQ(percent(1 - 2.9957e-5), "99.9970 %");
+}
+
+TEST(Wording, OfChosenTimesAndCounts) {
+  EXPECT_EQ(plain_time(1.5e3), "1.5 us");
+  EXPECT_EQ(plain_time(1e8), "100 ms");
+  EXPECT_EQ(plain_time(200), "200 ns");
+  EXPECT_EQ(counted(1, "writer"), "1 writer");
+  EXPECT_EQ(counted(0, "writer"), "0 writers");
+}
+
+TEST(Sampling, SpansTheRun) {
+  modes::Workload workload;
+  workload.writers = 4;
+  EXPECT_EQ(sample_shift_of(workload, 1s), 10U);
+  workload.hold_ns = 1'000'000;
+  EXPECT_EQ(sample_shift_of(workload, 1s), 0U);
+  EXPECT_EQ(sample_shift_of(workload, 100s), 5U);  // 25,000 orders of each writer
+  workload.letter_delay_ns = 1'000'000;            // and 16 letters
+  EXPECT_EQ(sample_shift_of(workload, 100s), 1U);
+  EXPECT_LE(sample_shift_of(workload, 87600h), 40U);
+  workload.orders = 4 * 4096;
+  EXPECT_EQ(sample_shift_of(workload, 0s), 2U);
 }
 
 TEST(Runners, AreTheWritersAndAnOwnerWhereThereIsOne) {
@@ -132,6 +190,10 @@ TEST(Pace, NeverTakesOffWhatHasNotBegun) {
   const Pace pace(4, 1h);
   EXPECT_LE(*pace.left(), 4h);
   EXPECT_GE(*pace.left(), 3h);
+}
+
+TEST(Pace, OfCenturiesIsAsLongAsCanBeTold) {
+  EXPECT_EQ(*Pace(10'000, 87600h).left(), std::chrono::nanoseconds::max());
 }
 
 TEST(Escaped, LeavesTextAsItIs) {
