@@ -70,7 +70,7 @@ std::string find_member() {
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", none).parent_path();
   for (const char* near :
        {"cortado-member", "../libexec/cortado/cortado-member", "../src/modes/cortado-member"}) {
-    const std::string path = folder / near;
+    std::string path = folder / near;
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return CORTADO_MEMBER_PATH;
