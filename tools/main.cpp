@@ -1,4 +1,5 @@
 // cortado COMMAND: one file per command, see command.hpp.
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -36,8 +37,12 @@ void occupy_standard_files() {
 std::string what_is_wrong(const CLI::App& program, bool has_command, const CLI::ParseError& error) {
   const bool is_missing = error.get_name() == "RequiredError";
   const std::vector<std::string> unknown = program.remaining(true);
-  if (!unknown.empty() && (is_missing || error.get_name() == "ExtrasError")) {
-    if (unknown[0][0] == '-') return "unknown option " + unknown[0];
+  // Not by its name: that of an ExtrasError is the command's.
+  const bool is_extra = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+  if (!unknown.empty() && (is_missing || is_extra)) {
+    const auto option = std::find_if(unknown.begin(), unknown.end(),
+                                     [](const std::string& word) { return word[0] == '-'; });
+    if (option != unknown.end()) return "unknown option " + *option;
     return has_command ? "one argument too many: " + unknown[0] : "unknown command " + unknown[0];
   }
   if (is_missing) return has_command ? "NAME is missing" : "no command is given";

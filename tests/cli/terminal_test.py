@@ -54,6 +54,12 @@ class NewUser(CliTest):
             for word in (f"cortado {command}", "Exit status: 0 ", "Examples:", "Ctrl-C"):
                 self.assertIn(word, text)
 
+    def test_an_unknown_option_is_named_whatever_stands_beside_it(self):
+        for command in (["owner", "log"], ["run", "--mode", "thread-race"], ["compare"], ["demo"]):
+            got = self.run_it(*command, "--wrters", "3").end()
+            self.assert_refused(got, 64, "unknown option --wrters", f"cortado {command[0]} --help")
+        self.assert_refused(self.run_it("demo", "x").end(), 64, "one argument too many: x")
+
     def test_version(self):
         self.assertRegex(self.shown("--version"), r"^cortado \d+\.\d+\.\d+\n$")
 
