@@ -211,8 +211,9 @@ class Live(DemoTest):
         for mode, lines in chapters(self.told("--live", 5)).items():
             text = " ".join(" ".join(lines).split())
             if mode in RACES:
-                self.assertRegex(text, r"garbled in \d of 5 runs: between \d+\.\d % and "
-                                       r"\d+\.\d % of all runs, with 95 % confidence")
+                # How many is up to the scheduler, and the digits follow from that.
+                self.assertRegex(text, r"garbled in \d of 5 runs: (between [\d.]+ % and [\d.]+ % "
+                                       r"of all runs, )?with 95 % confidence")
             else:
                 self.assertIn("garbled in 0 of 5 runs: with 95 % confidence at most 45.1 %", text)
 
