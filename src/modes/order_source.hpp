@@ -17,9 +17,9 @@ class Order {
  public:
   static constexpr std::size_t kStampBytes = sizeof(std::uint64_t);
 
-  explicit Order(std::span<std::byte> image) noexcept : image_(image) {}
-  std::span<std::byte> image() const noexcept { return image_; }
-  std::span<std::byte> bytes() const noexcept { return image_.subspan(kStampBytes); }
+  explicit Order(std::span<const std::byte> image) noexcept : image_(image) {}
+  std::span<const std::byte> image() const noexcept { return image_; }
+  std::span<const std::byte> bytes() const noexcept { return image_.subspan(kStampBytes); }
   Stamp stamp() const noexcept {
     std::uint64_t word;
     std::memcpy(&word, image_.data(), sizeof word);
@@ -27,7 +27,7 @@ class Order {
   }
 
  private:
-  std::span<std::byte> image_;
+  std::span<const std::byte> image_;
 };
 
 /// Makes any order of a workload from its stamp: for the writer, and once more for the ledger.

@@ -20,13 +20,13 @@ using clock = std::chrono::steady_clock;
 constexpr auto kForEver = clock::time_point::max();
 
 /// Orders of one writer that may be unapplied at a time, so that what stands in the rings when the
-/// time is over takes about kMostBehind: a ring holds hours of slow orders.
+/// time is over takes about kMostBehindNs: a ring holds hours of slow orders.
 std::uint64_t window_of(const Workload& workload) noexcept {
   constexpr std::uint64_t kMostBehindNs = 10'000'000;
   constexpr std::uint64_t kLeast = 4;
   const std::uint64_t cost = workload.hold_ns + workload.letter_delay_ns * workload.capacity;
   if (cost == 0) return UINT64_MAX;
-  return std::max(kLeast, kMostBehindNs / (cost * workload.writers));
+  return std::max(kLeast, kMostBehindNs / cost / workload.writers);
 }
 
 /// Sends the orders to the owner.
@@ -43,8 +43,7 @@ class RingSink {
   Put put(const Order& order, const Nothing&) {
     if (order.bytes().size() > capacity_) return Put::rejected;
     if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
-    const std::span<const std::byte> image = order.image();
-    return outcome(writer_.send(image, kForEver));
+    return outcome(writer_.send(order.image(), kForEver));
   }
 
   /// Filled in place, with something half way.
@@ -113,8 +112,7 @@ void own(const Stage& stage, Owner& owner, Buffer buffer) {
   const auto apply = [&](const Message& message) {
     const auto bytes = message.bytes();
     if (bytes.size() < Order::kStampBytes) return;
-    // The owner's own copy of the message; orders are made of bytes that may be changed.
-    const Order order({const_cast<std::byte*>(bytes.data()), bytes.size()});
+    const Order order(bytes);
     if (order.stamp().writer() >= workload.writers) return;
     applier.apply(order, nothing, message.redelivered());
     notes.applied.store(++applied, std::memory_order_relaxed);

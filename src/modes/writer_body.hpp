@@ -5,6 +5,7 @@
 #include <concepts>
 #include <csignal>
 #include <cstdint>
+#include <vector>
 
 #include <sys/resource.h>
 
@@ -119,9 +120,11 @@ class WriterBody {
     const Order order = source_.make(stamp);
     switch (workload_.fault.kind) {
       case Fault::Kind::flipped: {
-        const std::size_t at = order.bytes().empty() ? 0 : order.bytes().size() / 2;
-        order.image()[order.bytes().empty() ? 0 : Order::kStampBytes + at] ^= std::byte{1};
-        return sink_.put(order, nothing_);
+        const auto image = order.image();
+        std::vector<std::byte> changed(image.begin(), image.end());
+        const std::size_t at = Order::kStampBytes + order.bytes().size() / 2;
+        changed[order.bytes().empty() ? 0 : at] ^= std::byte{1};
+        return sink_.put(Order(changed), nothing_);
       }
       case Fault::Kind::lost:
         return Put::taken;
