@@ -113,6 +113,25 @@ def of_writer(name, tagged):
                     if line.startswith(start))
 
 
+class Fault:
+    """What a test injects, by its name in ../faults/list.toml; see `injects`."""
+
+    def __init__(self, name):
+        self.name, self.count = name, 0
+
+    def fired(self, times=1):
+        self.count += times
+
+
+@contextlib.contextmanager
+def injects(name):
+    """For the body of a test; fails if the injector did not fire. table.py reads the name."""
+    fault = Fault(name)
+    yield fault
+    if fault.count == 0:
+        raise AssertionError(f"the fault '{name}' was declared and not injected")
+
+
 def main():
     """FILE PATH-OF-CORTADO [unittest arguments]"""
     global cortado
