@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -16,20 +15,16 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 #include <poll.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "command.hpp"
+#include "group_events.hpp"
 #include "lines.hpp"
 #include "signals.hpp"
 
 namespace cortado::tools {
 namespace {
-
-using Kind = GroupEvent::Kind;
-using Role = GroupEvent::Role;
 
 constexpr const char* kCommand = "cortado launch";
 constexpr const char* kNever = "never";
@@ -158,106 +153,6 @@ GroupOptions make_group(const LaunchOptions& options) {
   group.writers_grace = group.owner_grace = std::chrono::milliseconds(options.grace_ms);
   return group;
 }
-
-nlohmann::ordered_json to_json(const GroupEvent& event) {
-  nlohmann::ordered_json json{{"event", to_string(event.kind)},
-                              {"at_ns", event.at.count()},
-                              {"role", to_string(event.role)},
-                              {"generation", event.generation}};
-  if (!event.label.empty()) json["label"] = event.label;
-  if (event.pid != 0) json["pid"] = event.pid;
-  if (event.kind == Kind::ended && event.signal != 0) json["signal"] = event.signal;
-  if (event.kind == Kind::ended && event.signal == 0) json["exit_status"] = event.exit_status;
-  json["expected"] = event.expected;
-  if (!event.text.empty()) json["text"] = event.text;
-  return json;
-}
-
-/// As in "ended with exit status 1".
-std::string what_happened(const GroupEvent& event) {
-  switch (event.kind) {
-    case Kind::ended:
-      return event.signal != 0 ? std::string("was ended by SIG") + ::sigabbrev_np(event.signal)
-                               : "ended with exit status " + std::to_string(event.exit_status);
-    case Kind::restarted:
-      return event.role == Role::owner
-                 ? "runs again, as generation " + std::to_string(event.generation)
-                 : "runs again";
-    case Kind::gave_up:
-      return "is given up";
-    default:
-      return to_string(event.kind);
-  }
-}
-
-std::string who(const GroupEvent& event) {
-  return std::string(to_string(event.role)) + " '" + event.label + "'";
-}
-
-void log_event(const GroupEvent& event, bool restarts) {
-  std::string line = event.label.empty() ? "group" : who(event);
-  if (event.pid != 0) line += " (pid " + std::to_string(event.pid) + ")";
-  line += " " + what_happened(event);
-  if (!event.text.empty()) line += ": " + event.text;
-  // What was not to be restarted is given up, and the last line of this program tells the rest.
-  const bool told = event.kind == Kind::stopped || (event.kind == Kind::gave_up && !restarts);
-  const bool warns = !event.expected && !told;
-  spdlog::log(warns ? spdlog::level::warn : spdlog::level::info, "{}", printable(line));
-}
-
-/// Where --events go: one JSON object a line, written out at once.
-class EventLog {
- public:
-  /// False: errno says why.
-  bool open(const std::string& path) {
-    if (path.empty()) return true;
-    if (path == "-") {
-      file_ = stdout;
-      return true;
-    }
-    file_ = std::fopen(path.c_str(), "we");
-    owned_.reset(file_);
-    return file_ != nullptr;
-  }
-  void write(const GroupEvent& event) {
-    if (file_ == nullptr) return;
-    // Text from the system need not be UTF-8.
-    const std::string line =
-        to_json(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-    if (std::fputs(line.c_str(), file_) < 0 || std::fflush(file_) != 0) {
-      spdlog::warn("cannot write events: {}; none will follow", std::strerror(errno));
-      file_ = nullptr;
-    }
-  }
-
- private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::unique_ptr<std::FILE, Close> owned_;
-  std::FILE* file_ = nullptr;
-};
-
-/// Which programs failed for good, the first one first.
-class Failures {
- public:
-  void add(const GroupEvent& event) {
-    const auto same = [&](const auto& each) { return each.first == event.label; };
-    if (event.kind == Kind::restarted) std::erase_if(failed_, same);
-    if (event.kind == Kind::ended && !event.expected) {
-      failed_.emplace_back(event.label, who(event) + " " + what_happened(event));
-    }
-  }
-  /// As in "writer 'a' ended with exit status 1, and 2 more failed".
-  std::string text() const {
-    if (failed_.empty()) return "a program failed";
-    if (failed_.size() == 1) return failed_[0].second;
-    return failed_[0].second + ", and " + std::to_string(failed_.size() - 1) + " more failed";
-  }
-
- private:
-  std::vector<std::pair<std::string, std::string>> failed_;  ///< label, and what happened
-};
 
 int supervise(Group& group, StopSignals& signals, EventLog& log, const LaunchOptions& options) {
   Failures failures;
