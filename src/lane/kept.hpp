@@ -68,8 +68,10 @@ inline constexpr std::uint64_t kIdle = ~std::uint64_t{0};
 struct alignas(256) KeptLane {
   enum class Stage : std::uint32_t {
     empty = 0,
-    offered = 1,  ///< made and handed to the keeper; the writer may not have its welcome yet
-    joined = 2,   ///< the welcome was sent
+    offered = 1,    ///< made and handed to the keeper; the writer may not have its welcome yet
+    joined = 2,     ///< the welcome was sent
+    evicted = 3,    ///< sent away: read to the end of what it has published, then retired
+    condemned = 4,  ///< quarantined: not read any further, then retired
   };
 
   std::atomic<Stage> stage;

@@ -27,6 +27,7 @@ void Owner::Impl::condemn(OwnerLane& lane, std::string reason) {
   if (lane.condemned) return;
   lane.condemned = true;
   lane.reason = std::move(reason);
+  lane.kept->stage.store(lane::KeptLane::Stage::condemned, std::memory_order_release);
   set_owner_state(lane, lane::owner_state::quarantined);
   ring_writer(lane);
   departures = true;
@@ -57,6 +58,9 @@ bool Owner::Impl::departure_due() const noexcept {
 bool Owner::Impl::evict(std::string_view writer) {
   OwnerLane* lane = find(writer);
   if (lane == nullptr || forked()) return false;
+  if (!lane->condemned) {
+    lane->kept->stage.store(lane::KeptLane::Stage::evicted, std::memory_order_release);
+  }
   set_owner_state(*lane, lane::owner_state::evicted);
   ring_writer(*lane);
   lane->evicted = true;

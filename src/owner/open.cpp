@@ -288,12 +288,15 @@ void Owner::Impl::resume(OwnerLane& lane) {
   control.released.store(applied.position, std::memory_order_release);
 
   // The predecessor may have been about to close; this owner is not.
+  // What the page says beyond that, its writer may have said: who was sent away or quarantined
+  // stands in the kept segment.
+  const lane::KeptLane::Stage stage = lane.kept->stage.load(std::memory_order_acquire);
+  lane.evicted = stage == lane::KeptLane::Stage::evicted;
   const std::uint64_t state = control.owner_state.load(std::memory_order_relaxed);
-  control.owner_state.store(state & ~lane::owner_state::closing, std::memory_order_release);
-  if ((state & lane::owner_state::quarantined) != 0) {
-    condemn(lane, "the last owner had quarantined it");
-  }
-  lane.evicted = (state & lane::owner_state::evicted) != 0;
+  control.owner_state.store((state & ~(lane::owner_state::closing | lane::owner_state::ended)) |
+                                (lane.evicted ? lane::owner_state::evicted : 0),
+                            std::memory_order_release);
+  if (stage == lane::KeptLane::Stage::condemned) condemn(lane, "the last owner had quarantined it");
   if (handling != lane::kIdle) {
     lane.kept->handling.store(lane::kIdle, std::memory_order_relaxed);
     if (static_cast<std::int64_t>(handling - applied.position) > 0) count_failure(lane, handling);

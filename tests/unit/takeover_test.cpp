@@ -134,6 +134,40 @@ TEST(Takeover, lets_an_evicted_writer_go) {
   keep.heard_until("w: new");
 }
 
+/// What it does to its own page changes nothing: the kept segment says who was sent away.
+TEST(Takeover, does_not_believe_a_writer_that_takes_its_eviction_back) {
+  for (const auto stage : {lane::KeptLane::Stage::evicted, lane::KeptLane::Stage::condemned}) {
+    Estate estate(0);
+    estate.begin({});
+    Writer writer = estate.attach_writer(0, 0);
+    ASSERT_EQ(writer.try_send("m"), SendStatus::sent);
+    estate.kept_lane().stage.store(stage);
+    estate.control().owner_state.store(0);
+    estate.hand_over();
+    auto owner = Owner::open(Estate::kName);
+    ASSERT_TRUE(owner) << owner.error().text;
+    const bool condemned = stage == lane::KeptLane::Stage::condemned;
+    EXPECT_NE(estate.control().owner_state.load() & lane::owner_state::ended, 0U);
+    EXPECT_EQ(owner->drain([](const Message&) {}), condemned ? 0U : 1U);
+    EXPECT_EQ(owner->writers(), 0U);
+    EXPECT_EQ(writer.try_send("n"), condemned ? SendStatus::quarantined : SendStatus::closing);
+  }
+}
+
+TEST(Takeover, does_not_believe_a_writer_that_says_it_was_sent_away) {
+  Estate estate(0);
+  estate.begin({});
+  Writer writer = estate.attach_writer(0, 0);
+  ASSERT_EQ(writer.try_send("m"), SendStatus::sent);
+  estate.control().owner_state.store(lane::owner_state::ended);
+  estate.hand_over();
+  auto owner = Owner::open(Estate::kName);
+  ASSERT_TRUE(owner) << owner.error().text;
+  EXPECT_EQ(owner->drain([](const Message&) {}), 1U);
+  EXPECT_EQ(writer.try_send("n"), SendStatus::sent);
+  EXPECT_EQ(owner->drain([](const Message&) {}), 1U);
+}
+
 TEST(Takeover, has_room_for_replies_though_the_last_owners_fill_the_ring) {
   Keep keep;
   OwnerOptions options;
