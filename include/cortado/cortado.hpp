@@ -11,3 +11,4 @@
 #include <cortado/schema.hpp>
 #include <cortado/typed.hpp>
 #include <cortado/writer.hpp>
+#include <cortado/writer_id.hpp>

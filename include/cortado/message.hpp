@@ -4,6 +4,7 @@
 #include <cortado/export.hpp>
 #include <cortado/result.hpp>
 #include <cortado/schema.hpp>
+#include <cortado/writer_id.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,8 @@ class Message {
   struct Parts {
     std::span<const std::byte> bytes;
     std::string_view writer;
+    WriterId writer_id;
+    std::uint32_t writer_uid = 0;
     Receipt receipt;
     std::uint64_t sequence = 0;
     std::uint16_t tag = 0;
@@ -64,6 +67,10 @@ class Message {
   }
   /// The name the writer joined under; unique among the writers of this moment.
   std::string_view writer() const noexcept { return parts_.writer; }
+  /// Which writer that is, also under a next owner: with sequence(), the name of this message.
+  const WriterId& writer_id() const noexcept { return parts_.writer_id; }
+  /// The user that joined, as the kernel told.
+  std::uint32_t writer_uid() const noexcept { return parts_.writer_uid; }
   /// Number of this message among its writer's, from 0, without gaps.
   std::uint64_t sequence() const noexcept { return parts_.sequence; }
   /// An owner or a handler failed with this message in hand: its effect may be there already.

@@ -4,6 +4,7 @@
 #include <cortado/export.hpp>
 #include <cortado/options.hpp>
 #include <cortado/result.hpp>
+#include <cortado/writer_id.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -146,6 +147,8 @@ class CORTADO_API Writer {
   /// Messages whose ring bytes the owner has not given back yet. Walks the ring.
   std::uint64_t unreleased() const noexcept;
   const std::string& name() const noexcept;
+  /// Which writer this is to its owner and to each next one: Message::writer_id().
+  const WriterId& id() const noexcept;
   const WriterStats& stats() const noexcept;
 
  private:

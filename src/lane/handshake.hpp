@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cortado/result.hpp>
+#include <cortado/writer_id.hpp>
 
 #include <array>
 #include <cstddef>
@@ -27,7 +28,7 @@ namespace cortado::lane {
 
 inline constexpr std::uint64_t kHelloMagic = 0x316f6c6c65486f63ULL;    // "coHello1" in memory
 inline constexpr std::uint64_t kWelcomeMagic = 0x316f636c65576f63ULL;  // "coWelco1" in memory
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kMaxSchemas = 16;
 inline constexpr std::size_t kSchemaNameBytes = 48;
 
@@ -46,12 +47,13 @@ struct Hello {
   std::uint32_t barrier = 0;         ///< 1: this process is registered for global barriers
   std::uint32_t attempts = 0;        ///< owners that died with `first_sequence` in hand
   std::uint64_t first_sequence = 0;  ///< of the first message that will stand in the new lane
+  WriterId identity;                 ///< as an earlier owner gave it; zero: a first join
   char name[kNameBytes] = {};        ///< empty: the owner makes one from the pid
   std::uint32_t schema_count = 0;
   std::uint32_t reserved = 0;
   std::array<WireSchema, kMaxSchemas> schemas{};
 };
-static_assert(sizeof(Hello) == 104 + kMaxSchemas * 64);
+static_assert(sizeof(Hello) == 120 + kMaxSchemas * 64);
 static_assert(std::is_trivially_copyable_v<Hello>);
 
 struct Welcome {
@@ -63,10 +65,11 @@ struct Welcome {
   std::uint64_t generation = 0;
   std::int32_t owner_pid = 0;
   std::uint32_t reserved = 0;
+  WriterId identity;           ///< the one that was presented, or a new one
   char name[kNameBytes] = {};  ///< the writer's name as accepted
   char text[256] = {};         ///< one line, if refused
 };
-static_assert(sizeof(Welcome) == 360);
+static_assert(sizeof(Welcome) == 376);
 static_assert(std::is_trivially_copyable_v<Welcome>);
 
 /// A writer's name: at most 63 bytes, none a control character, so that it can be shown in a line.

@@ -16,6 +16,8 @@
 // never happen. Compilers must keep the program order, hence the atomics and signal fences.
 #pragma once
 
+#include <cortado/writer_id.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +27,7 @@
 
 namespace cortado::lane {
 
-inline constexpr std::uint64_t kKeptMagic = 0x315f7470656b6f63ULL;  // "cokept_1" in memory
+inline constexpr std::uint64_t kKeptMagic = 0x325f7470656b6f63ULL;  // "cokept_2" in memory
 inline constexpr std::size_t kNameBytes = 64;
 
 /// What is committed together for one lane.
@@ -65,6 +67,7 @@ inline constexpr std::uint64_t kIdle = ~std::uint64_t{0};
 ///    216     8  reply_bytes       capacity of the ring back
 ///    224     8  delivered         messages handled, all generations (statistics)
 ///    232     4  uid, 4 pid        who joined
+///    240    16  identity          of the writer, from owner to owner
 struct alignas(256) KeptLane {
   enum class Stage : std::uint32_t {
     empty = 0,
@@ -90,6 +93,7 @@ struct alignas(256) KeptLane {
   std::atomic<std::uint64_t> delivered;
   std::uint32_t uid;
   std::uint32_t pid;
+  WriterId identity;
 
   const Applied& applied() const noexcept {
     return slots[current.load(std::memory_order_acquire) & 1];
@@ -130,6 +134,7 @@ static_assert(offsetof(KeptLane, ring_bytes) == 208);
 static_assert(offsetof(KeptLane, reply_bytes) == 216);
 static_assert(offsetof(KeptLane, delivered) == 224);
 static_assert(offsetof(KeptLane, uid) == 232);
+static_assert(offsetof(KeptLane, identity) == 240);
 
 /// Which batch a slot of the kept state contains.
 struct StateSlot {

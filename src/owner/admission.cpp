@@ -8,6 +8,7 @@
 
 #include "os/event_descriptor.hpp"
 #include "os/memory_file.hpp"
+#include "os/random.hpp"
 #include "owner/owner_impl.hpp"
 
 namespace cortado {
@@ -16,6 +17,7 @@ Result<OwnerLane*> Owner::Impl::admit(const lane::Hello& hello, const Peer& peer
                                       os::Descriptor& segment) {
   auto writer = check_policy(hello, peer);
   if (!writer) return writer.error();
+  if (auto own = check_identity(hello.identity); !own) return own.error();
   if (auto typed = check_schemas(hello); !typed) return typed.error();
   auto made = make_lane(hello, std::move(*writer), peer, segment);
   if (made) return made;
@@ -78,6 +80,20 @@ Result<std::string> Owner::Impl::check_policy(const lane::Hello& hello, const Pe
   return writer;
 }
 
+/// (identity, sequence) names one message: two writers must not have the same one.
+Result<void> Owner::Impl::check_identity(const WriterId& presented) {
+  const OwnerLane* holder = presented ? find(presented) : nullptr;
+  if (holder == nullptr) return {};
+  if (holder->leaving || holder->condemned) {
+    return Error{Errc::try_again, "cannot join '" + name + "': what this writer sent as '" +
+                                      holder->name + "' is still being read"};
+  }
+  return Error{Errc::name_in_use, "cannot join '" + name +
+                                      "': the identity it presents is that of '" + holder->name +
+                                      "', process " + std::to_string(holder->pid) +
+                                      "; each writer must call Writer::join itself"};
+}
+
 Result<void> Owner::Impl::check_schemas(const lane::Hello& hello) const {
   const std::string who = "cannot join '" + name + "': ";
   if (hello.schema_count > lane::kMaxSchemas) {
@@ -114,6 +130,10 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
   if (!memory) return memory.error();
   auto doorbell = os::create_event();
   if (!doorbell) return doorbell.error();
+  WriterId id = hello.identity;
+  if (!id) {
+    if (auto drawn = os::fill_random(id.bytes); !drawn) return drawn.error();
+  }
 
   const auto free = std::find(slots.begin(), slots.end(), nullptr);
   const auto slot = static_cast<std::uint32_t>(free - slots.begin());
@@ -121,6 +141,7 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
   lane->slot = slot;
   lane->lane_id = kept->header().next_lane_id.fetch_add(1, std::memory_order_relaxed);
   lane->name = std::move(writer);
+  lane->id = id;
   lane->uid = peer.uid;
   lane->pid = peer.pid;
   lane->memory = std::move(*memory);
@@ -170,6 +191,7 @@ void Owner::Impl::begin_lane(OwnerLane& lane, const lane::Applied& start, bool w
   record.in_hand.store(start.position, std::memory_order_relaxed);
   record.handling.store(lane::kIdle, std::memory_order_relaxed);
   record.attempts.store(0, std::memory_order_relaxed);
+  record.identity = lane.id;
   record.uid = lane.uid;
   record.pid = static_cast<std::uint32_t>(lane.pid);
   record.delivered.store(0, std::memory_order_relaxed);

@@ -128,6 +128,13 @@ OwnerLane* Owner::Impl::find(std::string_view writer) noexcept {
   return nullptr;
 }
 
+OwnerLane* Owner::Impl::find(const WriterId& writer) noexcept {
+  for (OwnerLane* lane : lanes) {
+    if (lane->id == writer) return lane;
+  }
+  return nullptr;
+}
+
 const char* to_string(Left how) noexcept {
   switch (how) {
     case Left::closed:

@@ -149,6 +149,8 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
   if (kept->header().state_bytes != 0) begin_state_turn();
   Message::Parts parts;
   parts.writer = lane.name;
+  parts.writer_id = lane.id;
+  parts.writer_uid = lane.uid;
   parts.receipt = {lane.slot, lane.lane_id, 0, 0};
   const Message message(parts);
   const char* broken = nullptr;

@@ -264,6 +264,7 @@ Result<std::unique_ptr<OwnerLane>> Owner::Impl::take_over(lane::LaneHandles& han
   lane->kept_elsewhere = true;
   lane->lane_id = handles.lane_id;
   lane->name = std::string(lane::get_text(record.name));
+  lane->id = record.identity;
   lane->uid = record.uid;
   lane->pid = static_cast<std::int32_t>(record.pid);
   lane->memory = std::move(*memory);

@@ -105,6 +105,7 @@ struct Owner::Impl {
   // admission.cpp
   Result<OwnerLane*> admit(const lane::Hello& hello, const Peer& peer, os::Descriptor& segment);
   Result<std::string> check_policy(const lane::Hello& hello, const Peer& peer);
+  Result<void> check_identity(const WriterId& presented);
   Result<void> check_schemas(const lane::Hello& hello) const;
   Result<OwnerLane*> make_lane(const lane::Hello& hello, std::string writer, const Peer& peer,
                                os::Descriptor& segment);
@@ -153,6 +154,7 @@ struct Owner::Impl {
   ~Impl();
   bool forked() const noexcept;
   OwnerLane* find(std::string_view writer) noexcept;
+  OwnerLane* find(const WriterId& writer) noexcept;
 
   std::string name;
   OwnerOptions options;

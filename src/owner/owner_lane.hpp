@@ -21,6 +21,7 @@ struct OwnerLane {
   std::uint32_t slot = 0;     ///< index of `kept`, and in the owner's table
   std::uint32_t lane_id = 0;  ///< never reused
   std::string name;
+  WriterId id;
   std::uint32_t uid = 0;
   std::int32_t pid = 0;
 

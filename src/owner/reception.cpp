@@ -185,6 +185,7 @@ bool Owner::Impl::send_welcome(OwnerLane& lane, int segment) {
   welcome.keeper = keeper ? 1 : 0;
   welcome.generation = generation;
   welcome.owner_pid = ::getpid();
+  welcome.identity = lane.id;
   lane::set_text(welcome.name, lane.name);
   std::array<int, 3> handed{segment, lane.doorbell.get(), own_process.get()};
   const std::span<const int> descriptors(handed.data(), keeper ? 2 : 3);
@@ -225,8 +226,8 @@ Result<Writer> Owner::Impl::admit_here(JoinOptions join) {
   (*lane)->kept->stage.store(lane::KeptLane::Stage::joined, std::memory_order_release);
   push_event(event_of(**lane, Event::Kind::joined));
   stir();  // arms the new lane at the next drain
-  return Writer::Impl::attach_here(name, std::move(join), (*lane)->name, (*lane)->memory,
-                                   std::move(*doorbell), std::move(pair->second),
+  return Writer::Impl::attach_here(name, std::move(join), (*lane)->name, (*lane)->id,
+                                   (*lane)->memory, std::move(*doorbell), std::move(pair->second),
                                    std::move(*process));
 }
 

@@ -123,6 +123,7 @@ Result<void> Writer::Impl::knock() {
   if (!socket) return socket.error();
   auto hello = make_hello(options);
   if (!hello) return hello.error();
+  hello->identity = id;
   hello->first_sequence = sequence - unreleased();
   hello->attempts = failed_sequence >= hello->first_sequence ? attempts : 0;
   if (os::send_message(socket->get(), std::as_bytes(std::span(&*hello, 1)), {}, MSG_DONTWAIT) < 0) {
@@ -168,6 +169,7 @@ Result<bool> Writer::Impl::hear_welcome() {
   if (!mapped) return mapped.error();
   name = std::string(lane::get_text(welcome.name));
   options.name = name;
+  id = welcome.identity;
   lane_id = welcome.lane_id;
   keeper = welcome.keeper != 0;
   os::Descriptor process;
@@ -206,6 +208,7 @@ Result<void> Writer::Impl::enter(std::shared_ptr<lane::LaneMemory> lane, os::Des
 }
 
 Result<Writer> Writer::Impl::attach_here(std::string owner, JoinOptions options, std::string name,
+                                         const WriterId& id,
                                          std::shared_ptr<lane::LaneMemory> memory,
                                          os::Descriptor doorbell, os::Descriptor connection,
                                          os::Descriptor owner_process) {
@@ -214,6 +217,7 @@ Result<Writer> Writer::Impl::attach_here(std::string owner, JoinOptions options,
   Writer::Impl& writer = **impl;
   writer.name = std::move(name);
   writer.options.name = writer.name;
+  writer.id = id;
   writer.lane_id = memory->control().lane_id;
   writer.keeper = memory->control().keeper != 0;
   if (auto in = writer.enter(std::move(memory), std::move(doorbell), std::move(connection),

@@ -94,6 +94,9 @@ std::uint64_t Writer::unreleased() const noexcept {
 const std::string& Writer::name() const noexcept {
   return impl_->name;
 }
+const WriterId& Writer::id() const noexcept {
+  return impl_->id;
+}
 const WriterStats& Writer::stats() const noexcept {
   return impl_->stats;
 }

@@ -49,7 +49,7 @@ struct Writer::Impl {
   static Result<std::unique_ptr<Impl>> join(std::string_view owner, JoinOptions options);
   static Result<lane::Hello> make_hello(const JoinOptions& options);
   static Result<Writer> attach_here(std::string owner, JoinOptions options, std::string name,
-                                    std::shared_ptr<lane::LaneMemory> memory,
+                                    const WriterId& id, std::shared_ptr<lane::LaneMemory> memory,
                                     os::Descriptor doorbell, os::Descriptor connection,
                                     os::Descriptor owner_process);
   static Result<std::unique_ptr<Impl>> prepare(std::string owner, JoinOptions options);
@@ -127,6 +127,7 @@ struct Writer::Impl {
 
   std::string owner;
   std::string name;
+  WriterId id;  ///< zero before the first join
   JoinOptions options;
   std::uint32_t lane_id = 0;
   bool keeper = false;  ///< the lane outlives its owner: wait for the next one

@@ -39,6 +39,7 @@ class Estate {
   static constexpr const char* kWriter = "writer";
   static constexpr std::uint64_t kRingBytes = ring::kMinCapacity;
   static constexpr std::uint32_t kLaneId = 1;
+  static constexpr WriterId kIdentity{{std::byte{1}, std::byte{2}, std::byte{3}}};
   static constexpr lane::RingSizes kSizes{kRingBytes, kRingBytes};
 
   /// A test that gets no memory or no descriptor cannot go on: exits.
@@ -102,6 +103,7 @@ class Estate {
     record.in_hand.store(applied.position);
     record.handling.store(lane::kIdle);
     record.ring_bytes = record.reply_bytes = kRingBytes;
+    record.identity = kIdentity;
     record.stage.store(lane::KeptLane::Stage::joined);
     lane::set_text(record.name, kWriter);
     lane::KeptHeader& head = header();
@@ -132,9 +134,9 @@ class Estate {
     control().start_position = position;
     auto ends = got(os::socket_pair());
     nobodys_end_ = std::move(ends.first);
-    Writer writer =
-        got(WriterParts::attach_here(kName, {}, kWriter, lane_, got(doorbell_.duplicate()),
-                                     std::move(ends.second), os::Descriptor()));
+    Writer writer = got(WriterParts::attach_here(kName, {}, kWriter, kIdentity, lane_,
+                                                 got(doorbell_.duplicate()), std::move(ends.second),
+                                                 os::Descriptor()));
     inside(writer).sequence = sequence;
     return writer;
   }
