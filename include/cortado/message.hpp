@@ -26,7 +26,8 @@ enum class ReplyStatus : std::uint8_t {
   replied,    ///< it is in the writer's ring
   not_asked,  ///< the message is no ask, or has its reply
   too_large,  ///< longer than the writer left room for; the writer is told so instead
-  dropped,    ///< the writer broke the rule that keeps room for it, or is gone
+  dropped,    ///< the writer broke the rule that keeps room for it, or is gone; or this is a child
+              ///< that the handler forked
 };
 
 namespace detail {

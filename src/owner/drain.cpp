@@ -49,7 +49,7 @@ std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
   bool handler_threw = true;
   OnExit look_again{[&] {
     draining = false;
-    if (loop_mode) prepare_descriptor(done != 0 || handler_threw || pending());
+    if (loop_mode && !forked()) prepare_descriptor(done != 0 || handler_threw || pending());
   }};
   const std::size_t count = lanes.size();
   std::size_t visited = 0;
@@ -59,6 +59,7 @@ std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
     if (++cursor >= count) cursor = 0;
     const std::size_t share = std::min(kTurnMessages, budget.messages - done);
     done += drain_lane(lane, handler, share);
+    if (forked()) return done;
   }
   if (departures) retire_departed();
   if (done != 0 && drains_until_serve > kBusyDrainsPerServe) {
@@ -135,7 +136,7 @@ inline void Owner::Impl::handle(OwnerLane& lane, detail::HandlerRef handler,
       answer(lane, handler, message, parts, copy.get(), working_state, held_reply);
     }
   } catch (...) {
-    handler_failed(lane, record.next);
+    if (!forked()) handler_failed(lane, record.next);
     throw;
   }
   ++lane.stats.delivered;
@@ -157,6 +158,7 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
   std::size_t handled = 0;
   {
     OnExit end_of_turn{[&] {
+      if (forked()) return;
       lane.set_idle();
       if (handled != 0 && !options.manual_release && lane.there.position() != first) {
         release_lane(lane, taken(lane));
@@ -180,6 +182,10 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
         break;
       }
       handle(lane, handler, record, message, parts);
+      // In a child that the handler made nothing of this is its own: it leaves everything alone.
+      if (forked()) [[unlikely]] {
+        break;
+      }
       there.take(record);
       lane.there.take(record);
       ++handled;

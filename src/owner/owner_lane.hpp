@@ -13,6 +13,7 @@
 #include "lane/kept.hpp"
 #include "lane/segment.hpp"
 #include "os/descriptor.hpp"
+#include "os/fork_guard.hpp"
 #include "ring/ring.hpp"
 
 namespace cortado::owner {
@@ -102,7 +103,7 @@ class LanePort final : public detail::ReplyPort {
  public:
   /// `hold`: keep the answer there until tell(); null: it goes out at once.
   LanePort(OwnerLane& lane, std::uint64_t sequence, std::uint32_t limit, HeldReply* hold) noexcept
-      : lane_(lane), hold_(hold), sequence_(sequence), limit_(limit) {}
+      : lane_(lane), hold_(hold), sequence_(sequence), epoch_(os::process_epoch()), limit_(limit) {}
   ReplyStatus reply(std::span<const std::byte> bytes, std::uint16_t tag) noexcept override;
   /// The handler returned: tell the writer so if it did not reply.
   void finish() noexcept;
@@ -115,6 +116,7 @@ class LanePort final : public detail::ReplyPort {
   OwnerLane& lane_;
   HeldReply* hold_;
   std::uint64_t sequence_;
+  std::uint64_t epoch_;  ///< process_epoch(): differs in a child that the handler made
   std::uint32_t limit_;
   bool replied_ = false;
 };

@@ -24,6 +24,7 @@ void LanePort::finish() noexcept {
 // The writer reserved room before it asked, so an honest writer's reply always fits.
 ReplyStatus LanePort::put(std::span<const std::byte> bytes, std::uint16_t tag,
                           std::uint8_t flags) noexcept {
+  if (os::process_epoch() != epoch_) return ReplyStatus::dropped;
   const ring::ReplyPrefix prefix{sequence_};
   const std::uint64_t length = sizeof prefix + bytes.size();
   const bool possible = length <= ring::max_length(lane_.back.capacity());
