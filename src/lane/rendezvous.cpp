@@ -17,13 +17,13 @@
 
 #include "os/error.hpp"
 #include "os/fork_guard.hpp"
+#include "os/process_descriptor.hpp"
 #include "os/unix_socket.hpp"
 
 namespace cortado {
 namespace {
 
 constexpr std::size_t kLongestName = 64;
-constexpr int kBacklog = 128;
 
 bool allowed_in_name(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -230,7 +230,7 @@ Result<void> Rendezvous::listen(mode_t mode) {
     return os::system_error(errno, "set the mode of", path_);
   }
   os::refuse_descriptors(listener_.get());
-  if (::listen(listener_.get(), kBacklog) != 0) {
+  if (::listen(listener_.get(), kJoinBacklog) != 0) {
     return os::system_error(errno, "listen at", path_);
   }
   return {};
@@ -280,6 +280,8 @@ Result<os::Descriptor> connect_to_owner(std::string_view name, const std::string
                                        std::to_string(peer->uid) +
                                        " listens there; choose another directory"};
   }
+  // Its forked child may listen still.
+  if (os::peer_has_exited(socket.get())) return no_owner(name, path);
   return socket;
 }
 

@@ -34,6 +34,9 @@ enum class Access : std::uint8_t {
 /// it was not named by `preferred`), or open to others; the text names path, owner and mode.
 Result<std::string> rendezvous_directory(const std::string& preferred, Access access);
 
+/// Connections that wait for an owner to accept them; more are asked to try again.
+inline constexpr int kJoinBacklog = 128;
+
 /// What an owner (or its keeper) holds: lock, listener and socket file.
 class Rendezvous {
  public:

@@ -23,20 +23,28 @@ constexpr int kPeerPidfd = SO_PEERPIDFD;
 
 constexpr std::string_view kHangUpTells = "its death is told by the connection's hang-up";
 
+int open_pid(pid_t process) noexcept {
+  return static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+}
+
+/// A pidfd, or -1 and errno; ENOPROTOOPT: this kernel cannot.
+int peer_pidfd(int socket) noexcept {
+  int descriptor = -1;
+  socklen_t length = sizeof descriptor;
+  const bool got = ::getsockopt(socket, SOL_SOCKET, kPeerPidfd, &descriptor, &length) == 0;
+  return got ? descriptor : -1;
+}
+
 }  // namespace
 
 Result<Descriptor> open_process(pid_t process) {
-  const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+  const int descriptor = open_pid(process);
   if (descriptor < 0) return system_error(errno, "open", "process " + std::to_string(process));
   return Descriptor(descriptor);
 }
 
 Result<Descriptor> peer_process(int socket) {
-  int descriptor = -1;
-  socklen_t length = sizeof descriptor;
-  if (::getsockopt(socket, SOL_SOCKET, kPeerPidfd, &descriptor, &length) == 0) {
-    return Descriptor(descriptor);
-  }
+  if (const int descriptor = peer_pidfd(socket); descriptor >= 0) return Descriptor(descriptor);
   if (errno != ENOPROTOOPT) {
     const bool no_room = errno == EMFILE || errno == ENFILE;
     return system_error(errno, "open", "the process at the other end of a socket",
@@ -48,6 +56,19 @@ Result<Descriptor> peer_process(int socket) {
     return system_error(ESRCH, "open", "a process of another pid namespace", kHangUpTells);
   }
   return open_process(peer->pid);
+}
+
+bool peer_has_exited(int socket) noexcept {
+  Descriptor process(peer_pidfd(socket));
+  if (!process && errno == ENOPROTOOPT) {
+    ucred peer{};
+    socklen_t length = sizeof peer;
+    const bool known = ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0;
+    if (!known || peer.pid <= 0) return false;
+    process.reset(open_pid(peer.pid));
+  }
+  // No pidfd for a process that is reaped: EINVAL at first, ESRCH since Linux 6.9 or so.
+  return process ? has_exited(process.get()) : errno == ESRCH || errno == EINVAL;
 }
 
 bool has_exited(int process) noexcept {

@@ -19,6 +19,10 @@ Result<Descriptor> open_process(pid_t process);
 /// pid namespace. Its death is then told by the socket's hang-up alone.
 Result<Descriptor> peer_process(int socket);
 
+/// Whether whoever is at the other end of a Unix socket (see peer_process) has exited, though a
+/// forked child of it may hold that end open. Does not block. False if nothing tells.
+bool peer_has_exited(int socket) noexcept;
+
 /// Whether the process has exited (reaped or not). Does not block. False if `process` is -1.
 bool has_exited(int process) noexcept;
 

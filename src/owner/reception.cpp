@@ -63,6 +63,8 @@ void Owner::Impl::keeper_left() {
   if (!keeper) return;
   poller.remove(keeper->fd());
   keeper.reset();
+  // Who joins asks whether the process that listens lives: from here on, that is this one.
+  ::listen(inherited_listener.get(), kJoinBacklog);
   Event event;
   event.kind = Event::Kind::keeper_lost;
   push_event(std::move(event));

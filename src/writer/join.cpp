@@ -18,6 +18,7 @@
 #include "os/fork_guard.hpp"
 #include "os/memory_barrier.hpp"
 #include "os/memory_file.hpp"
+#include "os/process_descriptor.hpp"
 #include "os/unix_socket.hpp"
 #include "writer/writer_impl.hpp"
 
@@ -26,12 +27,17 @@ namespace {
 
 /// Between two looks for an owner that is not there: nothing tells when one appears.
 constexpr std::chrono::milliseconds kLookAgain{5};
+/// Between two looks whether the owner that was knocked at lives: if a forked child of it holds the
+/// connection, no hang-up tells.
+constexpr std::chrono::seconds kStillThere{1};
 
-void wait_readable(int descriptor, Writer::time_point deadline) {
+/// Until a knock is answered; not longer than until the owner must be looked after.
+void wait_for_answer(int descriptor, Writer::time_point deadline) {
+  const auto now = std::chrono::steady_clock::now();
   const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      std::chrono::ceil<std::chrono::milliseconds>(std::min(deadline, now + kStillThere) - now);
   pollfd state{descriptor, POLLIN, 0};
-  ::poll(&state, 1, static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000)));
+  ::poll(&state, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
 }
 
 }  // namespace
@@ -107,7 +113,7 @@ Result<std::unique_ptr<Writer::Impl>> Writer::Impl::join(std::string_view owner,
                                         "stopped, or does not call drain"};
     }
     if (writer.knocking) {
-      wait_readable(writer.knocking.get(), deadline);
+      wait_for_answer(writer.knocking.get(), deadline);
     } else {
       std::this_thread::sleep_for(kLookAgain);
     }
@@ -144,7 +150,9 @@ Result<bool> Writer::Impl::hear_welcome() {
   ssize_t received = hear();
   // A refusal by who did not read our Hello: the reset is told first, once.
   if (received == -ECONNRESET) received = hear();
-  if (received == -EAGAIN) return false;
+  const bool gone = received == -EAGAIN && os::peer_has_exited(knocking.get());
+  if (gone) received = hear();  // it may have answered meanwhile
+  if (received == -EAGAIN && !gone) return false;
   os::Descriptor socket = std::move(knocking);
   const std::string who = "cannot join '" + owner + "': ";
   if (received <= 0) return Error{Errc::try_again, who + "its owner went away"};
@@ -313,7 +321,7 @@ bool Writer::Impl::find_next_owner(clock::time_point deadline) {
   while (!try_next_owner()) {
     if (poisoned || closed || clock::now() >= deadline) return false;
     if (knocking) {
-      wait_readable(knocking.get(), std::min(deadline, clock::now() + std::chrono::seconds(1)));
+      wait_for_answer(knocking.get(), deadline);
     } else {
       std::this_thread::sleep_for(kLookAgain);
     }

@@ -18,7 +18,81 @@ namespace {
 
 using namespace identity;
 
-class ForkedOwner : public Meeting {};
+class ForkedOwner : public Meeting {
+ public:
+  /// An owner that handles one message, then leaves a child behind that has all it had, and waits
+  /// to be killed.
+  int own_and_fork(Line& line) const {
+    auto owner = open();
+    line.tell('o');
+    std::size_t handled = 0;
+    while (handled == 0) {
+      handled = owner.drain([](const cortado::Message&) {});
+      if (handled == 0) owner.wait(kWatchdog);
+    }
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(60);
+      line.tell('f');
+      line.hear();  // until the test is over
+      ::_exit(0);
+    }
+    for (;;) ::pause();
+  }
+};
+
+TEST_F(ForkedOwner, that_dies_leaves_its_name_and_its_writers_to_the_next_though_its_child_lives) {
+  Fault fault("owner-forks");
+  ForkedChild first([this](Line& line) { return own_and_fork(line); });
+  ASSERT_EQ(first.line().hear(), 'o');
+  cortado::Writer writer = joined("w");
+  ASSERT_EQ(writer.try_send("applied"), SendStatus::sent);
+  ASSERT_TRUE(writer.wait_applied(kWatchdog));
+  ASSERT_EQ(first.line().hear(), 'f');
+  ASSERT_EQ(writer.try_send("unread"), SendStatus::sent);
+  first.kill();
+  first.wait();
+  fault.fired();
+  // Nobody listens, though the child's copy of the listener is open.
+  EXPECT_EQ(writer.poll(), SendStatus::no_owner);
+  EXPECT_EQ(writer.poll(), SendStatus::no_owner);
+  EXPECT_EQ(writer.send(std::string_view("nothing is written"), 10ms), SendStatus::no_owner);
+  const auto late = cortado::Writer::join("setting", as("late"));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Errc::no_owner) << late.error().text;
+
+  auto next = open();
+  serve_until(next, [&] { return writer.poll() == SendStatus::sent; });
+  ASSERT_EQ(writer.try_send("more"), SendStatus::sent);
+  serve_until_heard(next, 2);
+  EXPECT_EQ(heard, (Texts{"w: unread", "w: more"}));
+}
+
+TEST_F(ForkedOwner, that_dies_while_a_writer_knocks_keeps_it_not_from_the_next) {
+  Fault fault("owner-forks");
+  ForkedChild first([this](Line& line) { return own_and_fork(line); });
+  ASSERT_EQ(first.line().hear(), 'o');
+  {
+    cortado::Writer writer = joined("w");
+    ASSERT_EQ(writer.try_send("go on"), SendStatus::sent);
+    ASSERT_EQ(first.line().hear(), 'f');
+  }
+  // The owner does not drain any more: this one has knocked, and waits when the owner dies.
+  ForkedChild knocking([this](Line& line) {
+    line.tell('k');
+    cortado::Writer writer = joined("knocking");
+    return writer.try_send("at last") == SendStatus::sent ? 0 : 1;
+  });
+  ASSERT_EQ(knocking.line().hear(), 'k');
+  ::usleep(20'000);  // it has most likely knocked; nothing here depends on that
+  first.kill();
+  first.wait();
+  fault.fired();
+  auto next = open();
+  serve_until_heard(next, 1);
+  EXPECT_EQ(heard, Texts{"knocking: at last"});
+  EXPECT_EQ(knocking.wait(), 0);
+}
 
 TEST_F(ForkedOwner, is_not_disturbed_by_a_child_that_returns_from_the_handler) {
   Fault fault("owner-forks");
