@@ -116,7 +116,9 @@ void Writer::Impl::ring_if_armed() noexcept {
 /// woken.
 SendStatus Writer::Impl::no_room(std::size_t length) noexcept {
   if (fulls++ % 64 == 0 && owner_lost()) {
-    const SendStatus status = try_next_owner() ? SendStatus::full : trouble();
+    SendStatus status = try_next_owner() ? SendStatus::full : trouble();
+    // The next owner came between the two: there is room, and nothing is written.
+    if (status == SendStatus::sent) status = SendStatus::full;
     if (loop_mode && status == SendStatus::full) os::signal_event(self_event.get());
     return status;
   }

@@ -1,8 +1,38 @@
 // Owners without a keeper: the last thing that one does, and what the next one is given.
+#include <atomic>
+#include <cerrno>
 #include <memory>
 #include <thread>
 
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <poll.h>
+#include <unistd.h>
+
 #include "setting.hpp"
+
+namespace {
+
+/// Of this thread's next calls of recvmsg, the first finds nothing, and those after it wait for
+/// what comes: so the answer to a Hello comes exactly between two looks for it.
+thread_local bool answer_comes_between = false;
+thread_local bool looked = false;
+
+}  // namespace
+
+/// In place of the C library's.
+extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
+  if (answer_comes_between && !std::exchange(looked, true)) {
+    errno = EAGAIN;
+    return -1;
+  }
+  if (answer_comes_between) {
+    pollfd state{socket, POLLIN, 0};
+    ::poll(&state, 1, -1);
+  }
+  return ::syscall(SYS_recvmsg, socket, message, flags);
+}
 
 namespace {
 
@@ -10,6 +40,40 @@ using namespace conformance;
 using cortado::SendStatus;
 
 class NextOwner : public Setting {};
+
+TEST_F(NextOwner, that_is_found_by_a_send_without_room_does_not_make_it_sent) {
+  for (const bool by_claim : {false, true}) {
+    auto chosen = options();
+    chosen.ring_bytes = 4096;
+    auto first = std::make_unique<cortado::Owner>(open(chosen));
+    auto writer = writer_of(*first, "a");
+    while (writer.sequence() < 3) {
+      ASSERT_EQ(writer.try_send(std::string(1000, ' ')), SendStatus::sent);
+    }
+    first.reset();
+    auto next = open(chosen);
+    std::atomic<bool> done{false};
+    std::size_t received = 0;
+    std::thread owner([&] {
+      while (!done) received += next.drain([](const cortado::Message&) {});
+      received += drain(next).size();
+    });
+    answer_comes_between = true;
+    looked = false;
+    const std::uint64_t before = writer.sequence();
+    const std::string text(2000, ' ');
+    const SendStatus status = by_claim ? writer.claim(text.size()).status() : writer.try_send(text);
+    answer_comes_between = false;
+    EXPECT_TRUE(looked);
+    EXPECT_EQ(writer.stats().rejoins, 1U);
+    EXPECT_EQ(status, SendStatus::full);
+    EXPECT_EQ(writer.sequence(), before);
+    EXPECT_EQ(writer.close(kWatchdog), 0U);
+    done = true;
+    owner.join();
+    EXPECT_EQ(received, before);
+  }
+}
 
 TEST_F(NextOwner, gets_a_backlog_that_is_larger_than_its_ring_though_it_sleeps) {
   auto first = std::make_unique<cortado::Owner>(open());
