@@ -81,8 +81,9 @@ bool Writer::Impl::take_reply(std::uint64_t wanted, Result<std::vector<std::byte
                                         record.payload + record.commit.length);
       }
     }
+    // Answers come in the order of the asks: one that is left out died with its owner.
     std::erase_if(asked, [&](const Asked& ask) {
-      if (ask.sequence != prefix.correlation) return false;
+      if (ask.sequence > prefix.correlation) return false;
       credit -= ask.credit;
       return true;
     });
