@@ -27,9 +27,11 @@
 
 namespace process_test {
 
-/// A program that stands beside this one.
+/// A program of tests/process, which stands in the build folder of that name; this one may stand in
+/// another one beside it.
 inline std::string sibling(const std::string& program) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / program;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  return here.parent_path() / "process" / program;
 }
 
 /// From CORTADO_SEED, or new; printed, so that a failure can be repeated.

@@ -26,6 +26,8 @@ class Line {
     char c = '\0';
     return ::read(descriptor_, &c, 1) == 1 ? c : '\0';
   }
+  /// For poll: readable when something is there to hear.
+  int descriptor() const { return descriptor_; }
 
  private:
   int descriptor_;
