@@ -128,7 +128,8 @@ class CORTADO_API Owner {
   bool drained() const noexcept;
 
   /// Sends a writer away, for good, after what it has published so far is handled. (Should this
-  /// owner end before that, without a keeper, no next one gets the rest.) False: no such writer.
+  /// owner end before that, without a keeper, no next one gets the rest. A send that is under way
+  /// may yet return `sent` for what comes too late to be read.) False: no such writer.
   bool evict(std::string_view writer);
 
   /// The oldest event that was not yet asked for. At most 65536 are kept; events_dropped counts.

@@ -185,7 +185,8 @@ class CORTADO_API Claim {
   /// this writer, never another's.
   std::span<std::byte> bytes() const noexcept { return bytes_; }
   /// Publishes all of bytes(), or the first `length` of them. Once. Does not block. `full`: the
-  /// room was given up, claim anew; `too_large`: longer than bytes(); else the claim's own status.
+  /// room was given up, claim anew; `too_large`: longer than bytes(); `quarantined`, `closing`: the
+  /// owner ended this lane meanwhile; else the claim's own status.
   SendStatus commit() noexcept { return commit(bytes_.size()); }
   SendStatus commit(std::size_t length) noexcept;
   /// Gives the room back. Nothing was ever visible.

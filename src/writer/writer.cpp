@@ -42,6 +42,8 @@ SendStatus Claim::commit(std::size_t length) noexcept {
   if (os::process_epoch() != writer_->epoch) return SendStatus::forked;
   // Another call of the writer came between: it has sent, or found its owner gone.
   if (mark_ != writer_->claim_mark()) return SendStatus::full;
+  // The owner ended this lane meanwhile: nobody would read it.
+  if (writer_->ended()) return writer_->trouble();
   writer_->publish(length, tag_, 0);
   discard();
   return SendStatus::sent;
