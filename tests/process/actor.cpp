@@ -97,12 +97,15 @@ void note(HandlerRecord& file, const cortado::Message& message, std::uint32_t ge
 
 /// Until every writer that joined has left, or SIGTERM.
 template <class AnyOwner, class Drain>
-void run(AnyOwner& owner, Drain drain) {
+void run(AnyOwner& owner, HandlerRecord& file, Drain drain) {
   bool seen = false;
   while (stopping == 0) {
     const std::size_t handled = drain();
     while (auto event = owner.next_event()) {
       seen = seen || event->kind != cortado::Event::Kind::left;
+      if (event->kind == cortado::Event::Kind::left && event->how == cortado::Left::died) {
+        ++file.died;
+      }
       if (event->kind == cortado::Event::Kind::left && event->how == cortado::Left::quarantined) {
         std::fprintf(stderr, "actor: %s quarantined: %s\n", event->writer.c_str(),
                      event->reason.c_str());
@@ -130,7 +133,7 @@ int own(const std::string& name, const std::string& directory, std::string_view 
     auto owner = cortado::Owner::open<Tally>(name, options);
     if (!owner) return fail(owner.error());
     ready();
-    run(*owner, [&] {
+    run(*owner, *file, [&] {
       return owner->drain([&](const cortado::Message& message, Tally& tally) {
         note(*file, message, generation);
         const auto writer = static_cast<std::size_t>(std::atoi(message.writer().data() + 7));
@@ -145,7 +148,7 @@ int own(const std::string& name, const std::string& directory, std::string_view 
   auto owner = cortado::Owner::open(name, options);
   if (!owner) return fail(owner.error());
   ready();
-  run(*owner, [&] {
+  run(*owner, *file, [&] {
     const std::size_t handled =
         owner->drain([&](const cortado::Message& message) { note(*file, message, generation); });
     if (options.manual_release) owner->release_all();

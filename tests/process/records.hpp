@@ -95,6 +95,7 @@ struct HandlerRecord {
   std::atomic<std::uint64_t> count;
   std::atomic<std::uint32_t> generations;
   std::atomic<std::uint32_t> pid;
+  std::atomic<std::uint32_t> died;  ///< writers that were retired as dead
   std::uint64_t capacity;
   alignas(4096) Entry entries[1];
 };
