@@ -1,5 +1,6 @@
 #include "os/memory_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <string>
@@ -22,6 +23,9 @@ constexpr unsigned kNoExecSeal = 0x0008U;  // Linux 6.3
 #else
 constexpr unsigned kNoExecSeal = MFD_NOEXEC_SEAL;
 #endif
+
+/// Bytes that are allocated by one call: some 50 microseconds.
+constexpr off_t kAtOnce = off_t{256} << 10;
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
@@ -65,10 +69,14 @@ Result<void> allocate(int memfd, std::size_t bytes) {
     failed = ::ftruncate(memfd, size);
   } while (failed != 0 && errno == EINTR);
   if (failed != 0) return system_error(errno, "set the size of", of_bytes(bytes), remedy);
-  do {
-    failed = ::fallocate(memfd, 0, 0, size);
-  } while (failed != 0 && errno == EINTR);
-  if (failed != 0) return system_error(errno, "allocate", of_bytes(bytes), remedy);
+  // In pieces: before Linux 6.12 a signal undoes all of what one call had allocated, and under a
+  // periodic timer a large segment would never be done.
+  for (off_t done = 0; done < size; done += kAtOnce) {
+    do {
+      failed = ::fallocate(memfd, 0, done, std::min(kAtOnce, size - done));
+    } while (failed != 0 && errno == EINTR);
+    if (failed != 0) return system_error(errno, "allocate", of_bytes(bytes), remedy);
+  }
   return {};
 }
 
