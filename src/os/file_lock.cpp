@@ -150,13 +150,17 @@ FileLock& FileLock::operator=(FileLock&& other) noexcept {
 
 Result<FileLock> FileLock::acquire(const std::string& path) {
   Registry& locked = registry();
+  std::string own_path = path;
   const std::lock_guard guard(locked.mutex);
+  // Room in the registry, so that nothing can fail any more once the file is locked.
+  locked.held.push_back({});
+  locked.held.pop_back();
   for (int i = 0; i < kAttempts; ++i) {
     auto attempt = attempt_lock(path, locked.held);
     if (!attempt) return attempt.error();
     if (!attempt->locked) continue;
     locked.held.push_back(attempt->identity);
-    return FileLock(std::move(attempt->file), path, locked.epoch);
+    return FileLock(std::move(attempt->file), std::move(own_path), locked.epoch);
   }
   return Error{Errc::try_again,
                "cannot lock " + path + ": it was replaced again and again meanwhile; try again"};
