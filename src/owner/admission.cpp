@@ -137,6 +137,10 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
 
   const auto free = std::find(slots.begin(), slots.end(), nullptr);
   const auto slot = static_cast<std::uint32_t>(free - slots.begin());
+  // Room in the tables, so that nothing can fail any more once the lane has begun.
+  if (free == slots.end()) slots.push_back(nullptr);
+  lanes.push_back(nullptr);
+  lanes.pop_back();
   auto lane = std::make_unique<OwnerLane>();
   lane->slot = slot;
   lane->lane_id = kept->header().next_lane_id.fetch_add(1, std::memory_order_relaxed);
@@ -153,11 +157,7 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
       (std::uint64_t{slot} * 9 * ring::kHotDistance) & (lane::kPageBytes - 1);
   begin_lane(*lane, {start, hello.first_sequence}, hello.barrier != 0);
 
-  if (free == slots.end()) {
-    slots.push_back(std::move(lane));
-  } else {
-    *free = std::move(lane);
-  }
+  slots[slot] = std::move(lane);
   OwnerLane* made = slots[slot].get();
   lanes.push_back(made);
   segment = std::move(*file);
@@ -168,6 +168,7 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
 void Owner::Impl::begin_lane(OwnerLane& lane, const lane::Applied& start, bool writer_has_barrier) {
   lane::LaneControl& control = lane.control();
   const lane::RingSizes& sizes = lane.memory->sizes();
+  begin_reading(lane, start);
   control.layout_version = ring::kLayoutVersion;
   control.lane_id = lane.lane_id;
   control.ring_bytes = sizes.ring_bytes;
@@ -197,7 +198,6 @@ void Owner::Impl::begin_lane(OwnerLane& lane, const lane::Applied& start, bool w
   record.delivered.store(0, std::memory_order_relaxed);
   lane::set_text(record.name, lane.name);
   record.stage.store(lane::KeptLane::Stage::offered, std::memory_order_release);
-  begin_reading(lane, start);
   lane.replied = record.replied();
   lane.back = ring::Producer(lane.memory->reply_ring(), sizes.reply_bytes, start.position,
                              &control.reply_released);

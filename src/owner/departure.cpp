@@ -3,6 +3,7 @@
 //   joined --hang-up, pidfd, evict--> leaving --drained, released--> gone (closed | died | evicted)
 //   joined --rule broken, poison--> condemned --released--> gone (quarantined)
 #include <algorithm>
+#include <new>
 
 #include <sys/socket.h>
 
@@ -23,10 +24,13 @@ void Owner::Impl::writer_left(std::uint32_t slot) noexcept {
 }
 
 /// The lane is not read any further, for good; its writer is told, all others go on.
-void Owner::Impl::condemn(OwnerLane& lane, std::string reason) {
+void Owner::Impl::condemn(OwnerLane& lane, std::string_view reason) noexcept {
   if (lane.condemned) return;
   lane.condemned = true;
-  lane.reason = std::move(reason);
+  try {
+    lane.reason = reason;
+  } catch (const std::bad_alloc&) {  // then nobody is told why
+  }
   lane.kept->stage.store(lane::KeptLane::Stage::condemned, std::memory_order_release);
   set_owner_state(lane, lane::owner_state::quarantined);
   ring_writer(lane);
@@ -81,11 +85,7 @@ void Owner::Impl::close() noexcept {
 
 /// Takes the lane out of every table and frees it. `lane` is gone afterwards.
 void Owner::Impl::retire(OwnerLane& lane, Left how) {
-  Event event = event_of(lane, Event::Kind::left);
-  event.how = how;
-  event.reason = lane.reason;
-  push_event(std::move(event));
-
+  announce(lane, Event::Kind::left, how);
   unwatch(lane);
   // A forked child of the writer, or the keeper, may hold the connection open.
   ::shutdown(lane.connection.get(), SHUT_RDWR);
@@ -110,6 +110,18 @@ Event Owner::Impl::event_of(const OwnerLane& lane, Event::Kind kind) const {
   event.uid = lane.uid;
   event.delivered = lane.stats.delivered;
   return event;
+}
+
+/// For want of memory an event is lost, and counted.
+void Owner::Impl::announce(const OwnerLane& lane, Event::Kind kind, Left how) noexcept {
+  try {
+    Event event = event_of(lane, kind);
+    event.how = how;
+    event.reason = lane.reason;
+    push_event(std::move(event));
+  } catch (const std::bad_alloc&) {
+    ++dropped_events;
+  }
 }
 
 void Owner::Impl::push_event(Event event) {

@@ -10,8 +10,8 @@
 //   - The writer may overwrite bytes only up to `released` in LaneControl, which never passes the
 //     committed position.
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
-#include <string>
 
 #include "os/fork_guard.hpp"
 #include "owner/owner_impl.hpp"
@@ -38,6 +38,12 @@ bool Owner::Impl::forked() const noexcept {
 std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
   if (forked() || draining) return 0;
   draining = true;
+  std::size_t done = 0;
+  bool handler_threw = true;
+  OnExit look_again{[&] {
+    draining = false;
+    if (loop_mode && !forked()) prepare_descriptor(done != 0 || handler_threw || pending());
+  }};
   if (armed) disarm();
   if (loop_mode || drains_until_serve == 0) {
     serve(clock::time_point::min());
@@ -45,12 +51,6 @@ std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
   }
   --drains_until_serve;
 
-  std::size_t done = 0;
-  bool handler_threw = true;
-  OnExit look_again{[&] {
-    draining = false;
-    if (loop_mode && !forked()) prepare_descriptor(done != 0 || handler_threw || pending());
-  }};
   const std::size_t count = lanes.size();
   std::size_t visited = 0;
   if (cursor >= count) cursor = 0;
@@ -234,8 +234,10 @@ void Owner::Impl::count_failure(OwnerLane& lane, std::uint64_t failed_at) {
   record.failed_at.store(failed_at, std::memory_order_relaxed);
   record.attempts.store(again ? before + 1 : 1, std::memory_order_relaxed);
   if (again && before + 1 >= kMaxAttempts) {
-    condemn(lane, "poison: the handler failed " + std::to_string(before + 1) +
-                      " times at the same message");
+    char why[80];
+    std::snprintf(why, sizeof why, "poison: the handler failed %u times at the same message",
+                  before + 1);
+    condemn(lane, why);
   }
 }
 

@@ -72,6 +72,7 @@ Result<std::unique_ptr<Owner::Impl>> Owner::Impl::open(std::string_view name, Ow
   impl->name = std::string(name);
   impl->options = std::move(options);
   impl->epoch = os::process_epoch();
+  impl->pending_joins.reserve(kMaxPending);
   os::register_for_global_barrier();
   impl->barrier = os::global_barrier();
 
@@ -243,9 +244,9 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
   if (record.stage.load() == lane::KeptLane::Stage::offered) {
     // Should it fail: the writer is gone, or its join times out and it hangs up.
     send_welcome(adopted, handles.segment.get());
-    push_event(event_of(adopted, Event::Kind::joined));
+    announce(adopted, Event::Kind::joined);
   } else {
-    push_event(event_of(adopted, Event::Kind::adopted));
+    announce(adopted, Event::Kind::adopted);
   }
   wake_writer(adopted);
 }

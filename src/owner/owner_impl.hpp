@@ -19,6 +19,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lane/handshake.hpp"
@@ -97,8 +99,12 @@ struct Owner::Impl {
   void refuse_without_descriptors(int listener);
   void hear_hello(std::uint32_t pending_id);
   void drop_overdue_pending();
-  static void refuse(int connection, const Error& error);
+  static void refuse(int connection, Errc code, std::string_view text) noexcept;
+  static void refuse(int connection, const Error& error) noexcept;
+  void invite(const lane::Hello& hello, os::Descriptor connection);
   Result<Writer> admit_here(JoinOptions join);
+  Result<Writer> attach_here(OwnerLane& lane, JoinOptions join, int segment,
+                             std::pair<os::Descriptor, os::Descriptor> ends);
   Result<void> take_in(OwnerLane& lane, int segment);
   bool send_welcome(OwnerLane& lane, int segment);
 
@@ -142,13 +148,14 @@ struct Owner::Impl {
 
   // departure.cpp
   void writer_left(std::uint32_t slot) noexcept;
-  void condemn(OwnerLane& lane, std::string reason);
+  void condemn(OwnerLane& lane, std::string_view reason) noexcept;
   void retire(OwnerLane& lane, Left how);
   void retire_departed();
   bool departure_due() const noexcept;
   bool evict(std::string_view writer);
   void close() noexcept;
   void push_event(Event event);
+  void announce(const OwnerLane& lane, Event::Kind kind, Left how = Left::closed) noexcept;
   Event event_of(const OwnerLane& lane, Event::Kind kind) const;
 
   ~Impl();

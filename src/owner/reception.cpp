@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -106,10 +107,14 @@ void Owner::Impl::refuse_without_descriptors(int listener) {
   spare = os::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-void Owner::Impl::refuse(int connection, const Error& error) {
+void Owner::Impl::refuse(int connection, const Error& error) noexcept {
+  refuse(connection, error.code, error.text);
+}
+
+void Owner::Impl::refuse(int connection, Errc code, std::string_view text) noexcept {
   lane::Welcome welcome;
-  welcome.refused = 1 + static_cast<std::uint32_t>(error.code);
-  lane::set_text(welcome.text, error.text);
+  welcome.refused = 1 + static_cast<std::uint32_t>(code);
+  lane::set_text(welcome.text, text);
   os::send_message(connection, std::as_bytes(std::span(&welcome, 1)), {}, MSG_DONTWAIT);
 }
 
@@ -143,26 +148,38 @@ void Owner::Impl::hear_hello(std::uint32_t pending_id) {
     }
     return;
   }
-  const auto peer = os::peer_credentials(connection.get());
-  if (!peer) return;
-  os::Descriptor process;
-  if (auto opened = os::peer_process(connection.get())) process = std::move(*opened);
+  invite(hello, std::move(connection));
+}
 
-  os::Descriptor segment;
-  auto lane = admit(hello, {connection.get(), peer->uid, peer->pid}, segment);
-  if (!lane) return refuse(connection.get(), lane.error());
-  (*lane)->connection = std::move(connection);
-  (*lane)->process = std::move(process);
-  if (auto offered = take_in(**lane, segment.get()); !offered) {
-    refuse((*lane)->connection.get(), offered.error());
-    return discard(**lane);
+/// Makes the lane, or refuses. What fails here fails for this writer alone.
+void Owner::Impl::invite(const lane::Hello& hello, os::Descriptor connection) {
+  const int socket = connection.get();
+  OwnerLane* made = nullptr;
+  const auto undo = [&](Errc code, std::string_view text) {
+    refuse(socket, code, text);
+    if (made != nullptr) discard(*made);
+  };
+  try {
+    const auto peer = os::peer_credentials(socket);
+    if (!peer) return;
+    os::Descriptor process;
+    if (auto opened = os::peer_process(socket)) process = std::move(*opened);
+    os::Descriptor segment;
+    auto lane = admit(hello, {socket, peer->uid, peer->pid}, segment);
+    if (!lane) return refuse(socket, lane.error());
+    made = *lane;
+    made->connection = std::move(connection);
+    made->process = std::move(process);
+    if (auto offered = take_in(*made, segment.get()); !offered) {
+      return undo(offered.error().code, offered.error().text);
+    }
+    if (!send_welcome(*made, segment.get())) {
+      return undo(Errc::try_again, "cannot join '" + name + "': too many joins at this moment");
+    }
+  } catch (const std::bad_alloc&) {
+    return undo(Errc::no_memory, "cannot join: the owner has no memory left");
   }
-  if (!send_welcome(**lane, segment.get())) {
-    refuse((*lane)->connection.get(),
-           {Errc::try_again, "cannot join '" + name + "': too many joins at this moment"});
-    return discard(**lane);
-  }
-  push_event(event_of(**lane, Event::Kind::joined));
+  announce(*made, Event::Kind::joined);
 }
 
 /// First the keeper, then the poller: a lane that the keeper has not got could be lost.
@@ -213,24 +230,39 @@ Result<Writer> Owner::Impl::admit_here(JoinOptions join) {
   os::Descriptor segment;
   auto lane = admit(*hello, {-1, ::geteuid(), ::getpid()}, segment);
   if (!lane) return lane.error();
-  (*lane)->connection = std::move(pair->first);
-  auto doorbell = (*lane)->doorbell.duplicate();
+  try {
+    return attach_here(**lane, std::move(join), segment.get(), std::move(*pair));
+  } catch (const std::bad_alloc&) {
+    discard(**lane);
+    throw;
+  }
+}
+
+Result<Writer> Owner::Impl::attach_here(OwnerLane& lane, JoinOptions join, int segment,
+                                        std::pair<os::Descriptor, os::Descriptor> ends) {
+  lane.connection = std::move(ends.first);
+  auto doorbell = lane.doorbell.duplicate();
   auto process = own_process.duplicate();
-  auto taken_in = take_in(**lane, segment.get());
+  auto taken_in = take_in(lane, segment);
   if (!doorbell || !process || !taken_in) {
     const Error error = !doorbell  ? doorbell.error()
                         : !process ? process.error()
                                    : taken_in.error();
-    discard(**lane);
+    discard(lane);
     return error;
   }
-  ::shutdown((*lane)->connection.get(), SHUT_RD);
-  (*lane)->kept->stage.store(lane::KeptLane::Stage::joined, std::memory_order_release);
-  push_event(event_of(**lane, Event::Kind::joined));
+  auto writer =
+      Writer::Impl::attach_here(name, std::move(join), lane.name, lane.id, lane.memory,
+                                std::move(*doorbell), std::move(ends.second), std::move(*process));
+  if (!writer) {
+    discard(lane);
+    return writer;
+  }
+  ::shutdown(lane.connection.get(), SHUT_RD);
+  lane.kept->stage.store(lane::KeptLane::Stage::joined, std::memory_order_release);
+  announce(lane, Event::Kind::joined);
   stir();  // arms the new lane at the next drain
-  return Writer::Impl::attach_here(name, std::move(join), (*lane)->name, (*lane)->id,
-                                   (*lane)->memory, std::move(*doorbell), std::move(pair->second),
-                                   std::move(*process));
+  return writer;
 }
 
 }  // namespace cortado
