@@ -5,6 +5,7 @@
 // before anything new. What the dead owner had in hand (LaneControl::in_hand) is flagged.
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <thread>
 
 #include <sys/epoll.h>
@@ -239,9 +240,10 @@ Result<Writer> Writer::Impl::attach_here(std::string owner, JoinOptions options,
 /// The owner is gone: its lane becomes the backlog for the next one.
 void Writer::Impl::lose_owner() {
   if (lost) return;
+  Backlog& old = backlog.emplace_front();  // the only step that can fail, so it comes first
   poller.remove(connection.get());
   if (owner_process) poller.remove(owner_process.get());
-  Backlog old{memory, control->released.load(std::memory_order_acquire), there.position(), 0};
+  old = {memory, control->released.load(std::memory_order_acquire), there.position(), 0};
   // SYNC in_hand: what OwnerLane::set_in_hand stored before each call of a handler.
   // Under a keeper nobody keeps in_hand here: all of it may have been handled.
   old.in_hand = keeper ? old.end : control->in_hand.load(std::memory_order_acquire);
@@ -257,7 +259,7 @@ void Writer::Impl::lose_owner() {
   ++losses;
   const std::uint64_t behind_handled =
       handling == lane::kIdle ? 0 : records_between(*old.memory, old.position, handling);
-  if (old.position != old.end) backlog.push_front(std::move(old));
+  if (old.position == old.end) backlog.pop_front();
   const std::uint64_t first_unreleased = sequence - unreleased();
   if (behind_handled != 0) {
     const std::uint64_t failed = first_unreleased + behind_handled - 1;
@@ -304,14 +306,18 @@ bool Writer::Impl::copy_backlog() {
   return true;
 }
 
-/// One attempt, without waiting. True: there is an owner.
-bool Writer::Impl::try_next_owner() {
+/// One attempt, without waiting. True: there is an owner. Without memory there is none yet.
+bool Writer::Impl::try_next_owner() noexcept {
   if (!lost) return true;
   if (closed || poisoned) return false;
-  if (!knocking && !knock()) return false;
-  auto entered = hear_welcome();
-  if (!entered && entered.error().code == Errc::quarantined) poisoned = true;
-  if (!entered || !*entered) return false;
+  try {
+    if (!knocking && !knock()) return false;
+    auto entered = hear_welcome();
+    if (!entered && entered.error().code == Errc::quarantined) poisoned = true;
+    if (!entered || !*entered) return false;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   ++stats.rejoins;
   return true;
 }

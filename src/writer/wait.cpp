@@ -11,6 +11,7 @@
 //   ticket = none
 #include <algorithm>
 #include <array>
+#include <new>
 #include <utility>
 
 #include <sys/epoll.h>
@@ -115,13 +116,18 @@ bool Writer::Impl::ended() const noexcept {
   return (control->owner_state.load(std::memory_order_acquire) & lane::owner_state::ended) != 0;
 }
 
-/// True: the owner is gone, its lane is the backlog for the next one.
-bool Writer::Impl::owner_lost() {
+/// True: the owner is gone, its lane is the backlog for the next one. Without memory for that, it
+/// counts as there until the next look.
+bool Writer::Impl::owner_lost() noexcept {
   if (lost) return true;
   if (ended() || !owner_gone()) return false;
   // An owner that ends a lane says so before it hangs up.
   if (ended()) return false;
-  lose_owner();
+  try {
+    lose_owner();
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   return true;
 }
 

@@ -59,7 +59,7 @@ struct Writer::Impl {
                      os::Descriptor socket, os::Descriptor process);
   void lose_owner();
   bool find_next_owner(clock::time_point deadline);
-  bool try_next_owner();
+  bool try_next_owner() noexcept;
   bool hand_over_backlog();
   bool copy_backlog();
 
@@ -88,7 +88,7 @@ struct Writer::Impl {
   void give_back_wakeup() noexcept;
   bool owner_gone() noexcept;
   bool ended() const noexcept;
-  bool owner_lost();
+  bool owner_lost() noexcept;
   void swallow_wakeup() noexcept;
   SendStatus trouble() noexcept;
   Result<void> wait_applied(clock::time_point deadline);
