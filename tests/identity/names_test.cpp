@@ -229,12 +229,7 @@ TEST_F(WriterName, of_a_live_writer_is_refused_to_a_second_and_the_first_does_no
       line.tell(!writer && writer.error().code == Errc::name_in_use ? 'r' : '?');
       return 0;
     });
-    bool over = false;
-    serve_until(owner, [&] {
-      pollfd answer{second.line().descriptor(), POLLIN, 0};
-      over = ::poll(&answer, 1, 0) == 1;
-      return over;
-    });
+    serve_until(owner, [&] { return second.line().ready(); });
     EXPECT_EQ(second.line().hear(), 'r');
     fault.fired();
   };

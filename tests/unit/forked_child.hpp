@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -26,8 +27,11 @@ class Line {
     char c = '\0';
     return ::read(descriptor_, &c, 1) == 1 ? c : '\0';
   }
-  /// For poll: readable when something is there to hear.
-  int descriptor() const { return descriptor_; }
+  /// Something is there to hear, or the other side is gone. Does not block.
+  bool ready() const {
+    pollfd state{descriptor_, POLLIN, 0};
+    return ::poll(&state, 1, 0) == 1;
+  }
 
  private:
   int descriptor_;
