@@ -96,7 +96,11 @@ inline bool copy_message(std::byte* copy, const OwnerLane& lane,
   const bool is_ask = (record.commit.flags & ring::flag::ask) != 0;
   const std::size_t skipped = is_ask ? sizeof(ring::AskPrefix) : 0;
   if (length < skipped) return false;
+#if defined(CORTADO_SEED_SECOND_LOAD)
+  parts.bytes = {record.payload + skipped, length - skipped};
+#else
   parts.bytes = {copy + skipped, length - skipped};
+#endif
   parts.receipt.position = record.next;
   parts.receipt.sequence = parts.sequence + 1;
   parts.tag = record.commit.tag;
