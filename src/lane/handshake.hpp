@@ -6,7 +6,7 @@
 //
 //   writer                               owner
 //   connect, Hello  ------------------>  check; make the lane; [offer it to the keeper]
-//   map, register for barriers <-------  Welcome + descriptors, then shutdown(SHUT_RD)
+//   map, register for barriers <-------  shutdown(SHUT_RD), then Welcome + descriptors
 //
 // After it the connection carries only single bytes from owner to writer ("look again"), and its
 // hang-up tells each end that the other one left.

@@ -208,12 +208,13 @@ bool Owner::Impl::send_welcome(OwnerLane& lane, int segment) {
   lane::set_text(welcome.name, lane.name);
   std::array<int, 3> handed{segment, lane.doorbell.get(), own_process.get()};
   const std::span<const int> descriptors(handed.data(), keeper ? 2 : 3);
+  // Nothing more is read from it: no data, no descriptors. Before the Welcome, so that who has it
+  // can queue nothing any more.
+  ::shutdown(lane.connection.get(), SHUT_RD);
   if (os::send_message(lane.connection.get(), std::as_bytes(std::span(&welcome, 1)), descriptors,
                        MSG_DONTWAIT) < 0) {
     return false;
   }
-  // Nothing more is read from it: no data, no descriptors.
-  ::shutdown(lane.connection.get(), SHUT_RD);
   lane.kept->stage.store(lane::KeptLane::Stage::joined, std::memory_order_release);
   return true;
 }
