@@ -239,6 +239,7 @@ class Arena {
   }
 
   Board& board() const { return *board_; }
+  pid_t owner() const { return owner_->pid(); }
   const std::string& directory() const { return directory_.path(); }
 
   /// A hostile process; its exit status is 0 if it did all that it wanted to do.
