@@ -19,6 +19,10 @@ Result<OwnerLane*> Owner::Impl::admit(const lane::Hello& hello, const Peer& peer
   if (!writer) return writer.error();
   if (auto own = check_identity(hello.identity); !own) return own.error();
   if (auto typed = check_schemas(hello); !typed) return typed.error();
+  if (peer.connection >= 0 && !may_make_lane()) {
+    return Error{Errc::try_again,
+                 "cannot join '" + name + "': too many writers come and go; try again"};
+  }
   auto made = make_lane(hello, std::move(*writer), peer, segment);
   if (made) return made;
   return Error{made.error().code,
@@ -257,6 +261,7 @@ void Owner::Impl::unwatch(OwnerLane& lane) noexcept {
 
 /// Unmakes a lane that its writer was never told of.
 void Owner::Impl::discard(OwnerLane& lane) {
+  count_turnover();
   unwatch(lane);
   lane.kept->stage.store(lane::KeptLane::Stage::empty, std::memory_order_release);
   if (keeper && lane.kept_elsewhere) keeper->retire_lane(lane.lane_id);

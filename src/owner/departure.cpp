@@ -39,13 +39,15 @@ void Owner::Impl::condemn(OwnerLane& lane, std::string_view reason) noexcept {
 
 void Owner::Impl::retire_departed() {
   bool more = false;
+  unsigned retired = 0;
   for (std::size_t i = lanes.size(); i-- > 0;) {
     OwnerLane& lane = *lanes[i];
-    if (!lane.retirable()) {
+    if (!lane.retirable() || retired == kRetiredPerDrain) {
       more = more || lane.leaving || lane.condemned;
       continue;
     }
     const bool closed = lane.control().left.load(std::memory_order_acquire) != 0;
+    ++retired;
     retire(lane, lane.condemned ? Left::quarantined
                  : lane.evicted ? Left::evicted
                  : closed       ? Left::closed
@@ -86,6 +88,7 @@ void Owner::Impl::close() noexcept {
 /// Takes the lane out of every table and frees it. `lane` is gone afterwards.
 void Owner::Impl::retire(OwnerLane& lane, Left how) {
   announce(lane, Event::Kind::left, how);
+  count_turnover();
   unwatch(lane);
   // A forked child of the writer, or the keeper, may hold the connection open.
   ::shutdown(lane.connection.get(), SHUT_RDWR);

@@ -18,6 +18,7 @@
 #include "os/memory_barrier.hpp"
 #include "os/memory_file.hpp"
 #include "os/process_descriptor.hpp"
+#include "os/timer_descriptor.hpp"
 #include "owner/owner_impl.hpp"
 
 namespace cortado {
@@ -82,11 +83,18 @@ Result<std::unique_ptr<Owner::Impl>> Owner::Impl::open(std::string_view name, Ow
   auto self = os::create_event();
   if (!self) return self.error();
   impl->self_event = std::move(*self);
+  auto timer = os::create_timer();
+  if (!timer) return timer.error();
+  impl->rest_timer = std::move(*timer);
   auto process = os::open_process(::getpid());
   if (!process) return process.error();
   impl->own_process = std::move(*process);
   impl->spare = os::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (auto added = impl->poller.add(impl->self_event.get(), EPOLLIN, tag(Source::self, 0));
+      !added) {
+    return added.error();
+  }
+  if (auto added = impl->poller.add(impl->rest_timer.get(), EPOLLIN, tag(Source::rest, 0));
       !added) {
     return added.error();
   }

@@ -6,6 +6,7 @@
 //   drain.cpp      THE CORE: take, handle, commit, release
 //   sleep.cpp      arm, re-read, sleep, disarm
 //   departure.cpp  writers that left, quarantine, events
+//   flood.cpp      what is rationed: doorbells that ring in vain, lanes that come and go
 //   owner.cpp      the public class: thin
 #pragma once
 
@@ -50,6 +51,17 @@ struct Owner::Impl {
   static constexpr unsigned kBusyDrainsPerServe = 16;
   static constexpr unsigned kIdleDrainsPerServe = 256;
   static constexpr std::size_t kMaxPending = 64;
+  /// Polls, connections accepted, Hellos heard in one look at the control plane; lanes given up in
+  /// one drain. Between two looks every lane has its turn.
+  static constexpr unsigned kPollsPerServe = 16;
+  static constexpr unsigned kAcceptsPerServe = 4;
+  static constexpr unsigned kHellosPerServe = 2;
+  static constexpr unsigned kRetiredPerDrain = 2;
+  /// See flood.cpp.
+  static constexpr std::chrono::milliseconds kRest{10};
+  static constexpr std::chrono::milliseconds kTurnover{4};
+  static constexpr std::chrono::milliseconds kTurnoverBurst{64 * 4};
+  static constexpr std::chrono::milliseconds kTurnoverDebt{2000};
   static constexpr std::chrono::milliseconds kHelloDeadline{1000};
   static constexpr std::size_t kMaxEvents = 65536;
 
@@ -61,7 +73,8 @@ struct Owner::Impl {
     connection,
     process,
     keeper,
-    self
+    self,
+    rest
   };
   static std::uint64_t tag(Source source, std::uint32_t id) noexcept {
     return std::uint64_t{static_cast<std::uint32_t>(source)} << 32 | id;
@@ -95,7 +108,7 @@ struct Owner::Impl {
   // reception.cpp
   bool serve(clock::time_point deadline);
   void keeper_left();
-  void accept_connections();
+  void accept_connections(unsigned& accepts, unsigned& hellos);
   void refuse_without_descriptors(int listener);
   void hear_hello(std::uint32_t pending_id);
   void drop_overdue_pending();
@@ -146,6 +159,12 @@ struct Owner::Impl {
   static void set_owner_state(OwnerLane& lane, std::uint64_t bit) noexcept;
   static void ring_writer(OwnerLane& lane) noexcept;
 
+  // flood.cpp
+  void heard_doorbell(std::uint32_t slot) noexcept;
+  void end_rest() noexcept;
+  void count_turnover() noexcept;
+  bool may_make_lane() const noexcept;
+
   // departure.cpp
   void writer_left(std::uint32_t slot) noexcept;
   void condemn(OwnerLane& lane, std::string_view reason) noexcept;
@@ -173,6 +192,7 @@ struct Owner::Impl {
   os::Descriptor own_process;  ///< our pidfd, for writers to watch
   os::Descriptor spare;        ///< given up to refuse a join when there is no other descriptor
   os::Descriptor self_event;   ///< keeps fd() readable while work is left
+  os::Descriptor rest_timer;   ///< set while a lane is muffled
 
   std::unique_ptr<lane::KeptMemory> kept;
   std::uint64_t generation = 1;
@@ -185,6 +205,8 @@ struct Owner::Impl {
   std::size_t cursor = 0;                         ///< where the next drain begins
   std::vector<Pending> pending_joins;
   std::uint32_t next_pending = 0;
+  clock::time_point turnovers_paid;   ///< when all turnovers so far are paid off
+  bool resting = false;               ///< rest_timer is set
   std::unique_ptr<std::byte[]> copy;  ///< the private copy of the message being handled
   owner::HeldReply held_reply;        ///< with a kept state
 

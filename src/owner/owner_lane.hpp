@@ -19,6 +19,8 @@
 namespace cortado::owner {
 
 struct OwnerLane {
+  static constexpr std::uint64_t kRingCredit = 64;
+
   std::uint32_t slot = 0;     ///< index of `kept`, and in the owner's table
   std::uint32_t lane_id = 0;  ///< never reused
   std::string name;
@@ -51,6 +53,11 @@ struct OwnerLane {
   std::uint64_t leaving_from = 0;  ///< position when that was noticed; an honest writer's last
                                    ///< record ends at most one ring further on
   std::string reason;              ///< why it is condemned
+
+  /// Rings that its writer may still make without a message: see flood.cpp.
+  std::uint64_t ring_credit = kRingCredit;
+  std::uint64_t rung_at = 0;  ///< sequence of the next message when it rang last
+  bool muffled = false;       ///< its doorbell is not watched
 
   LaneStats stats;
   std::uint64_t turn_bytes = 0;  ///< payload handled in this turn; counted when the turn stands

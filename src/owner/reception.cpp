@@ -24,24 +24,30 @@
 namespace cortado {
 
 /// Looks at everything but the rings, until `deadline` if nothing is to be seen. True: something
-/// was (a doorbell counts).
+/// was (a doorbell counts). What it does at a time is bounded, however many knock: the rest is
+/// still to be seen the next time.
 bool Owner::Impl::serve(clock::time_point deadline) {
   std::array<epoll_event, 64> seen;
   int count = poller.wait(seen, deadline);
   const bool stirred = count > 0;
-  while (count > 0) {
+  unsigned accepts = kAcceptsPerServe;
+  unsigned hellos = kHellosPerServe;
+  for (unsigned polls = 1; count > 0; ++polls) {
     for (int i = 0; i < count; ++i) {
       const std::uint64_t data = seen[static_cast<std::size_t>(i)].data.u64;
       const auto id = static_cast<std::uint32_t>(data);
       switch (static_cast<Source>(data >> 32)) {
         case Source::listener:
-          accept_connections();
+          accept_connections(accepts, hellos);
           break;
         case Source::pending:
+          if (hellos == 0) break;
+          --hellos;
           hear_hello(id);
           break;
-        case Source::doorbell:
-          break;  // "look at the rings": drain does
+        case Source::doorbell:  // "look at the rings": drain does
+          heard_doorbell(id);
+          break;
         case Source::connection:
         case Source::process:
           writer_left(id);
@@ -49,11 +55,14 @@ bool Owner::Impl::serve(clock::time_point deadline) {
         case Source::keeper:
           keeper_left();
           break;
+        case Source::rest:
+          end_rest();
+          break;
         case Source::self:
           break;
       }
     }
-    if (count < static_cast<int>(seen.size())) break;
+    if (count < static_cast<int>(seen.size()) || polls == kPollsPerServe) break;
     count = poller.wait(seen, clock::time_point::min());
   }
   if (!pending_joins.empty()) drop_overdue_pending();
@@ -71,19 +80,25 @@ void Owner::Impl::keeper_left() {
   push_event(std::move(event));
 }
 
-void Owner::Impl::accept_connections() {
+void Owner::Impl::accept_connections(unsigned& accepts, unsigned& hellos) {
   const int listener = rendezvous ? rendezvous->listener() : inherited_listener.get();
-  // Not more at a time, so that a flood of joins cannot hold the messages up.
-  for (std::size_t taken = 0; taken < kMaxPending; ++taken) {
+  for (; accepts > 0; --accepts) {
+    if (pending_joins.size() >= kMaxPending) {
+      // The oldest has had its time, unless it has said something meanwhile.
+      if (hellos == 0) return;
+      --hellos;
+      const std::uint32_t oldest = pending_joins.front().id;
+      hear_hello(oldest);
+      if (!pending_joins.empty() && pending_joins.front().id == oldest) {
+        poller.remove(pending_joins.front().connection.get());
+        pending_joins.erase(pending_joins.begin());
+      }
+    }
     os::Descriptor connection(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!connection) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EMFILE || errno == ENFILE) refuse_without_descriptors(listener);
       return;
-    }
-    if (pending_joins.size() >= kMaxPending) {
-      poller.remove(pending_joins.front().connection.get());
-      pending_joins.erase(pending_joins.begin());
     }
     const std::uint32_t id = next_pending++;
     if (poller.add(connection.get(), EPOLLIN, tag(Source::pending, id))) {

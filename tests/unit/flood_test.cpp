@@ -1,0 +1,204 @@
+// What an owner rations: doorbells that ring in vain, joins at a time, lanes that come and go; and
+// what it still reads of a writer that was told to stop.
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "../support/fault.hpp"
+#include "../support/inside.hpp"
+#include "lane/rendezvous.hpp"
+#include "os/timer_descriptor.hpp"
+#include "os/unix_socket.hpp"
+#include "temporary_directory.hpp"
+
+namespace cortado::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Flood : public testing::Test {
+ protected:
+  Flood() {
+    ::alarm(60);
+    OwnerOptions options;
+    options.directory = directory_.path();
+    options.ring_bytes = options.reply_bytes = ring::kMinCapacity;
+    options.spin = 0ns;
+    owner_.emplace(std::move(*Owner::open("owner", options)));
+    loud_.emplace(std::move(*owner_->make_writer()));
+    honest_.emplace(std::move(*owner_->make_writer()));
+    settle();
+  }
+  ~Flood() override { ::alarm(0); }
+
+  /// Until there is no news.
+  void settle() {
+    while (owner_->wait(0ns)) drain();
+  }
+  std::size_t drain() {
+    return owner_->drain([](const Message&) {});
+  }
+  OwnerParts& parts() { return inside(*owner_); }
+  owner::OwnerLane& lane() { return *parts().lanes.at(0); }
+
+  void ring() {
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(inside(*loud_).doorbell.get(), &one, sizeof one), 8);
+  }
+  /// Rings until the owner listens no more; its rest does not end by itself then.
+  void ring_until_muffled() {
+    std::uint64_t heard = 0;
+    for (; !lane().muffled && heard <= owner::OwnerLane::kRingCredit; ++heard) {
+      ring();
+      ASSERT_TRUE(owner_->wait(0ns)) << "ring " << heard;
+      drain();
+    }
+    end_rest_at(std::nullopt);
+    ASSERT_TRUE(lane().muffled);
+    ASSERT_EQ(heard, owner::OwnerLane::kRingCredit + 1);
+  }
+  void end_rest_at(std::optional<std::chrono::steady_clock::time_point> when) {
+    os::set_timer(parts().rest_timer.get(), when);
+  }
+  bool readable() {
+    pollfd state{owner_->fd(), POLLIN, 0};
+    return ::poll(&state, 1, 0) == 1;
+  }
+  os::Descriptor connection() { return std::move(*connect_to_owner("owner", directory_.path())); }
+
+  TemporaryDirectory directory_;
+  std::optional<Owner> owner_;
+  std::optional<Writer> loud_, honest_;
+};
+
+TEST_F(Flood, of_rings_without_a_message_is_slept_through) {
+  Fault fault("wake-storm");
+  ring_until_muffled();
+  for (int i = 0; i < 100; ++i) {
+    ring();
+    fault.fired();
+    ASSERT_FALSE(owner_->wait(0ns));
+  }
+}
+
+TEST_F(Flood, of_rings_without_a_message_is_slept_through_in_an_event_loop) {
+  Fault fault("wake-storm");
+  owner_->fd();
+  drain();
+  for (std::uint64_t i = 0; i <= owner::OwnerLane::kRingCredit; ++i) {
+    ring();
+    ASSERT_TRUE(readable()) << "ring " << i;
+    drain();
+  }
+  end_rest_at(std::nullopt);
+  ASSERT_TRUE(lane().muffled);
+  ring();
+  fault.fired();
+  EXPECT_FALSE(readable());
+  ASSERT_EQ(honest_->try_send("x"), SendStatus::sent);
+  EXPECT_TRUE(readable()) << "others are heard";
+  EXPECT_EQ(drain(), 1U);
+  while (readable()) drain();  // it looks once more before it sleeps
+  end_rest_at(std::chrono::steady_clock::now());
+  EXPECT_TRUE(readable()) << "the rest is over";
+}
+
+TEST_F(Flood, of_rings_leaves_no_message_unseen_for_longer_than_a_rest) {
+  Fault fault("wake-storm");
+  ring_until_muffled();
+  end_rest_at(std::chrono::steady_clock::now() + 50ms);
+  std::size_t seen = 0;
+  std::thread owning([&] {
+    while (seen == 0) {
+      owner_->wait(60s);
+      seen = drain();
+    }
+  });
+  // While it sleeps, so that a ring is what it takes: and nobody listens to it.
+  while ((inside(*loud_).control->owner_state.load() & lane::owner_state::armed) == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(loud_->try_send("at last"), SendStatus::sent);
+  fault.fired();
+  owning.join();
+  EXPECT_EQ(seen, 1U);
+}
+
+TEST_F(Flood, that_has_ended_costs_no_further_wake_up) {
+  Fault fault("wake-storm");
+  ring_until_muffled();
+  fault.fired();
+  end_rest_at(std::chrono::steady_clock::now());
+  int woken = 0;
+  while (woken < 10 && owner_->wait(0ns)) {
+    drain();
+    ++woken;
+  }
+  EXPECT_LT(woken, 10);
+  EXPECT_FALSE(lane().muffled);
+  EXPECT_FALSE(parts().resting);
+  ring();
+  EXPECT_TRUE(owner_->wait(0ns)) << "it is listened to again";
+}
+
+/// Once for each message, as an honest writer that meets a sleeping owner every time.
+TEST_F(Flood, is_not_what_a_writer_does_that_rings_for_each_message) {
+  owner_->fd();
+  drain();
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(loud_->try_send("x"), SendStatus::sent);
+    ASSERT_TRUE(readable());
+    ASSERT_EQ(drain(), 1U);
+    while (readable()) drain();  // it looks once more before it sleeps
+    ASSERT_FALSE(lane().muffled);
+  }
+  EXPECT_GE(loud_->stats().doorbells, 1000U);
+}
+
+TEST_F(Flood, of_connections_gives_the_lanes_a_turn_after_a_few) {
+  Fault fault("bad-handshakes");
+  std::vector<os::Descriptor> silent;
+  for (int i = 0; i < 40; ++i) silent.push_back(connection());
+  fault.fired(silent.size());
+  std::size_t before = 0;
+  while (parts().pending_joins.size() < silent.size()) {
+    ASSERT_TRUE(owner_->wait(0ns)) << "the others still knock";
+    const std::size_t now = parts().pending_joins.size();
+    ASSERT_LE(now - before, OwnerParts::kAcceptsPerServe);
+    ASSERT_EQ(honest_->try_send("x"), SendStatus::sent);
+    ASSERT_EQ(drain(), 1U);
+    before = parts().pending_joins.size();
+  }
+}
+
+TEST_F(Flood, of_lanes_that_come_and_go_is_told_to_try_again) {
+  Fault fault("too-many-writers");
+  while (parts().may_make_lane()) {
+    parts().count_turnover();
+    fault.fired();
+  }
+  EXPECT_GE(fault.count(), 64U) << "a burst is not";
+  parts().turnovers_paid += 1h;  // not a matter of time here
+  const os::Descriptor knocking = connection();
+  const lane::Hello hello;
+  os::send_message(knocking.get(), std::as_bytes(std::span(&hello, 1)), {}, 0);
+  settle();
+  lane::Welcome welcome;
+  ASSERT_EQ(::recv(knocking.get(), &welcome, sizeof welcome, MSG_DONTWAIT),
+            static_cast<ssize_t>(sizeof welcome));
+  EXPECT_EQ(welcome.refused, 1 + static_cast<std::uint32_t>(Errc::try_again)) << welcome.text;
+  EXPECT_TRUE(owner_->make_writer()) << "the owner's own threads are no flood";
+}
+
+}  // namespace
+}  // namespace cortado::test
