@@ -16,7 +16,7 @@ void Owner::Impl::writer_left(std::uint32_t slot) noexcept {
   OwnerLane& lane = *slots[slot];
   if (lane.leaving) return;
   lane.leaving = true;
-  lane.leaving_from = lane.there.position();
+  lane.read_at_most(1);
   departures = true;
   // Both may fire, and they stay readable: once is enough.
   poller.remove(lane.connection.get());
@@ -80,6 +80,9 @@ void Owner::Impl::close() noexcept {
   closing = true;
   for (OwnerLane* lane : lanes) {
     set_owner_state(*lane, lane::owner_state::closing);
+    // What is published now, and what its writer claimed before it saw that: a writer that goes on
+    // all the same does not keep the owner from ending.
+    lane->read_at_most(2);
     ring_writer(*lane);
   }
   stir();

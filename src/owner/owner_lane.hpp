@@ -49,10 +49,10 @@ struct OwnerLane {
   std::uint32_t last_reply_wait = 0;         ///< the ticket that was served last
   bool leaving = false;                      ///< its writer is gone: drain to the end, then retire
   bool evicted = false;
-  bool condemned = false;          ///< quarantined: not read any further
-  std::uint64_t leaving_from = 0;  ///< position when that was noticed; an honest writer's last
-                                   ///< record ends at most one ring further on
-  std::string reason;              ///< why it is condemned
+  bool condemned = false;  ///< quarantined: not read any further
+  bool bounded = false;    ///< nothing from `read_end` on is read, whatever stands there
+  std::uint64_t read_end = 0;
+  std::string reason;  ///< why it is condemned
 
   /// Rings that its writer may still make without a message: see flood.cpp.
   std::uint64_t ring_credit = kRingCredit;
@@ -66,11 +66,17 @@ struct OwnerLane {
   bool redelivering() const noexcept {
     return static_cast<std::int64_t>(redelivered_until - there.position()) > 0;
   }
+  /// An honest writer publishes nothing more than that many rings ahead of here.
+  void read_at_most(std::uint64_t rings) noexcept {
+    const std::uint64_t end = there.position() + rings * memory->sizes().ring_bytes;
+    if (!bounded || static_cast<std::int64_t>(end - read_end) < 0) read_end = end;
+    bounded = true;
+  }
   bool all_released() const noexcept { return there.released() == there.position(); }
   /// Something waits that is to be handled.
   bool readable() const noexcept {
     if (condemned || !there.pending()) return false;
-    return !leaving || there.position() - leaving_from < memory->sizes().ring_bytes;
+    return !bounded || static_cast<std::int64_t>(read_end - there.position()) > 0;
   }
   /// Nothing more will come of it, and nothing of it is held back.
   bool retirable() const noexcept {

@@ -200,5 +200,26 @@ TEST_F(Flood, of_lanes_that_come_and_go_is_told_to_try_again) {
   EXPECT_TRUE(owner_->make_writer()) << "the owner's own threads are no flood";
 }
 
+/// It does not look at what it is told, and writes on as fast as it is read.
+TEST_F(Flood, of_messages_after_the_end_does_not_keep_an_owner_from_ending) {
+  Fault fault("writer-ignores-closing");
+  auto& ring = inside(*loud_).there;
+  std::uint64_t sequence = 0;
+  const auto fill = [&] {
+    while (ring.write({}, {0, 0, static_cast<std::uint8_t>(sequence), 0})) ++sequence;
+  };
+  fill();
+  const std::uint64_t before = sequence;
+  owner_->close();
+  std::uint64_t after = 0;
+  while (!owner_->drained()) {
+    after += drain();
+    fill();
+    fault.fired();
+    ASSERT_LE(after, 3 * ring::kMinCapacity / 8) << "it goes on for ever";
+  }
+  EXPECT_GE(after, before) << "what was sent before is read";
+}
+
 }  // namespace
 }  // namespace cortado::test
