@@ -1,6 +1,9 @@
 // Who may join, and the lane that is made for it.
 #include <algorithm>
+#include <charconv>
 #include <new>
+#include <string_view>
+#include <system_error>
 
 #include <sys/epoll.h>
 
@@ -67,12 +70,7 @@ Result<std::string> Owner::Impl::check_policy(const lane::Hello& hello, const Pe
   if (!lane::valid_writer_name(writer)) {
     return Error{Errc::malformed, who + "the writer's name is too long or has control characters"};
   }
-  if (writer.empty()) {
-    writer = "pid-" + std::to_string(peer.pid);
-    for (int n = 2; find(writer) != nullptr; ++n) {
-      writer = "pid-" + std::to_string(peer.pid) + "-" + std::to_string(n);
-    }
-  }
+  if (writer.empty()) writer = free_name("pid-" + std::to_string(peer.pid));
   if (const OwnerLane* holder = find(writer)) {
     // Messages of a name come in order: first the rest of the one that left.
     if (holder->leaving || holder->condemned) {
@@ -96,6 +94,24 @@ Result<void> Owner::Impl::check_identity(const WriterId& presented) {
                                       "': the identity it presents is that of '" + holder->name +
                                       "', process " + std::to_string(holder->pid) +
                                       "; each writer must call Writer::join itself"};
+}
+
+/// `base`, or the first of "BASE-2", "BASE-3" ... that nobody has. One look at each lane, however
+/// many have such names.
+std::string Owner::Impl::free_name(const std::string& base) const {
+  std::vector<bool> taken(lanes.size() + 3);  // by number; 1: the base itself
+  for (const OwnerLane* lane : lanes) {
+    const std::string_view each = lane->name;
+    if (each == base) taken[1] = true;
+    if (!each.starts_with(base + "-")) continue;
+    std::size_t number = 0;
+    const char* const end = each.data() + each.size();
+    const auto [rest, error] = std::from_chars(each.data() + base.size() + 1, end, number);
+    if (error == std::errc() && rest == end && number < taken.size()) taken[number] = true;
+  }
+  if (!taken[1]) return base;
+  const auto free = std::find(taken.begin() + 2, taken.end(), false);
+  return base + "-" + std::to_string(free - taken.begin());
 }
 
 Result<void> Owner::Impl::check_schemas(const lane::Hello& hello) const {

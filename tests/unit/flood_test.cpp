@@ -200,6 +200,32 @@ TEST_F(Flood, of_lanes_that_come_and_go_is_told_to_try_again) {
   EXPECT_TRUE(owner_->make_writer()) << "the owner's own threads are no flood";
 }
 
+TEST_F(Flood, of_unnamed_writers_gives_each_the_first_free_name) {
+  std::vector<Writer> writers;
+  const std::string first = loud_->name();
+  EXPECT_EQ(honest_->name(), first + "-2");
+  for (int i = 3; i <= 50; ++i) {
+    writers.push_back(std::move(*owner_->make_writer()));
+    EXPECT_EQ(writers.back().name(), first + "-" + std::to_string(i));
+  }
+  JoinOptions odd;
+  for (const char* end : {"-x", "-", "-51x", "-99999999999999999999", "-0"}) {
+    odd.name = first + end;
+    writers.push_back(std::move(*owner_->make_writer(odd)));
+  }
+  writers.erase(writers.begin() + 4);  // number 7
+  loud_.reset();
+  while (owner_->writers() != 53) {
+    owner_->wait(0ns);
+    drain();
+  }
+  EXPECT_EQ(owner_->make_writer()->name(), first);
+  writers.push_back(std::move(*owner_->make_writer()));
+  EXPECT_EQ(writers.back().name(), first + "-7");
+  writers.push_back(std::move(*owner_->make_writer()));
+  EXPECT_EQ(writers.back().name(), first + "-51");
+}
+
 /// It does not look at what it is told, and writes on as fast as it is read.
 TEST_F(Flood, of_messages_after_the_end_does_not_keep_an_owner_from_ending) {
   Fault fault("writer-ignores-closing");
