@@ -23,15 +23,12 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <new>
 #include <optional>
 #include <random>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sys/mman.h>
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -40,6 +37,7 @@
 #include "../process/records.hpp"
 #include "../unit/forked_child.hpp"
 #include "../unit/temporary_directory.hpp"
+#include "shared.hpp"
 
 namespace cortado::test {
 
@@ -69,26 +67,6 @@ struct Board {
   std::array<std::array<char, 96>, kReasons> reasons;  ///< by `quarantined`
 
   std::string reason(std::uint64_t n) const { return reasons[n % kReasons].data(); }
-};
-
-/// Memory that forked processes share; zero at first.
-template <class T>
-class Shared {
- public:
-  Shared() {
-    void* memory =
-        ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) std::abort();
-    value_ = new (memory) T;
-  }
-  ~Shared() { ::munmap(value_, sizeof(T)); }
-  Shared(const Shared&) = delete;
-  Shared& operator=(const Shared&) = delete;
-  T& operator*() const { return *value_; }
-  T* operator->() const { return value_; }
-
- private:
-  T* value_;
 };
 
 /// From CORTADO_SEED, or new; printed, so that a failure can be repeated.

@@ -139,7 +139,7 @@ TEST(BadHandshakes, broken_off_at_any_point_leave_nothing) {
   Arena arena(small_rings());
   const std::size_t descriptors = open_descriptors(arena.owner());
   fault.fired(arena.attack([&](Board& board) {
-    for (std::uint64_t i = 0; i < rounds(2000); ++i) {
+    for (std::uint64_t i = 0; i < rounds(1000); ++i) {
       os::Descriptor connection = connect_by_hand(arena.directory());
       const lane::Hello hello = hello_of("broken-off");
       switch (i % 4) {
@@ -199,7 +199,7 @@ TEST(TooManyWriters, that_come_and_go_leave_the_others_alone) {
   Fault fault("too-many-writers");
   Arena arena(small_rings());
   const std::size_t descriptors = open_descriptors(arena.owner());
-  const std::uint64_t joins = rounds(5000);
+  const std::uint64_t joins = rounds(1500);
   fault.fired(arena.attack([&](Board& board) {
     for (std::uint64_t i = 0; i < joins; ++i) {
       // No name, its own, or one of five that may still be read.
@@ -222,7 +222,7 @@ TEST(TooManyWriters, that_come_and_go_leave_the_others_alone) {
 void exceed(Fault& fault, std::uint32_t writers, std::uint32_t of_one_user, Errc code,
             const std::string& limit) {
   Arena arena(small_rings(writers, of_one_user));
-  const std::uint64_t joins = rounds(2500);
+  const std::uint64_t joins = rounds(4250);
   fault.fired(arena.attack([&](Board& board) {
     std::vector<Handed> taken;
     for (std::uint32_t i = kHonest; i < 12; ++i) {
