@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -30,17 +29,7 @@ bool allowed_in_name(char c) noexcept {
          c == '_' || c == '-';
 }
 
-std::string octal(mode_t mode) {
-  char digits[8];
-  std::snprintf(digits, sizeof digits, "%04o", static_cast<unsigned>(mode & 07777));
-  return digits;
-}
-
-/// "PATH (owner 1000, mode 0700)".
-std::string described(const std::string& path, const struct stat& status) {
-  return path + " (owner " + std::to_string(status.st_uid) + ", mode " + octal(status.st_mode) +
-         ")";
-}
+using os::described;
 
 std::string socket_file(std::string_view name) {
   return std::string(name) + ".sock";
@@ -255,7 +244,8 @@ Result<os::Descriptor> connect_to_owner(std::string_view name, const std::string
   if (!opened || ::fstat(opened.get(), &folder) != 0 ||
       ::fstatat(opened.get(), file.c_str(), &target, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return no_owner(name, path);
-    return os::system_error(errno, "join an owner at", path);
+    const bool seen = folder.st_mode != 0;
+    return os::system_error(errno, "join an owner in", seen ? described(directory, folder) : path);
   }
   const auto trusted = [&](uid_t user) { return user == ::geteuid() || user == folder.st_uid; };
   if (!S_ISSOCK(target.st_mode) || !trusted(target.st_uid)) {

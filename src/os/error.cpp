@@ -1,6 +1,7 @@
 #include "os/error.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -101,6 +102,12 @@ Error system_error(int errno_value, std::string_view attempted, std::string_view
   text.append(")");
   if (!what_to_do.empty()) text.append("; ").append(what_to_do);
   return {cause.code, std::move(text)};
+}
+
+std::string described(const std::string& path, const struct stat& status) {
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(status.st_mode & 07777));
+  return path + " (owner " + std::to_string(status.st_uid) + ", mode " + mode + ")";
 }
 
 }  // namespace cortado::os

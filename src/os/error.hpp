@@ -3,7 +3,10 @@
 
 #include <cortado/result.hpp>
 
+#include <string>
 #include <string_view>
+
+#include <sys/stat.h>
 
 namespace cortado::os {
 
@@ -13,5 +16,8 @@ namespace cortado::os {
 /// of the code.
 Error system_error(int errno_value, std::string_view attempted, std::string_view on_what,
                    std::string_view what_to_do = {});
+
+/// "PATH (owner 1000, mode 0700)".
+std::string described(const std::string& path, const struct stat& status);
 
 }  // namespace cortado::os

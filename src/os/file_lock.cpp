@@ -61,8 +61,8 @@ Error taken(const std::string& path, pid_t holder) {
                                 " holds it; stop that one, or choose another name"};
 }
 
-Error hijacked(const std::string& path, const char* why) {
-  return {Errc::permission, "cannot lock " + path + ": " + why + "; remove it"};
+Error hijacked(const std::string& path, const struct stat& status, const char* why) {
+  return {Errc::permission, "cannot lock " + described(path, status) + ": " + why + "; remove it"};
 }
 
 /// One attempt. Not locked: the file was replaced meanwhile.
@@ -73,9 +73,9 @@ struct Attempt {
 };
 
 Result<void> check_file(const std::string& path, const struct stat& status) {
-  if (!S_ISREG(status.st_mode)) return hijacked(path, "it is not a regular file");
-  if (status.st_uid != ::geteuid()) return hijacked(path, "it belongs to another user");
-  if (status.st_nlink > 1) return hijacked(path, "it has a second name (hard link)");
+  if (!S_ISREG(status.st_mode)) return hijacked(path, status, "it is not a regular file");
+  if (status.st_uid != ::geteuid()) return hijacked(path, status, "it belongs to another user");
+  if (status.st_nlink > 1) return hijacked(path, status, "it has a second name (hard link)");
   return {};
 }
 
