@@ -94,8 +94,8 @@ Result<std::unique_ptr<LaneMemory>> LaneMemory::map(int memfd, RingSizes sizes) 
 }
 
 Result<RingSizes> read_lane_sizes(int memfd) {
-  const auto refuse = [](const char* why) {
-    return Error{Errc::version_mismatch, std::string("cannot use the lane's segment: ") + why +
+  const auto refuse = [](const std::string& why) {
+    return Error{Errc::version_mismatch, "cannot use the lane's segment: " + why +
                                              "; build owner and writer with the same cortado"};
   };
   struct stat status {};
@@ -111,7 +111,10 @@ Result<RingSizes> read_lane_sizes(int memfd) {
     return refuse("it is too short");
   }
   if (head.magic != kMagic) return refuse("it does not begin with the magic number");
-  if (head.layout_version != ring::kLayoutVersion) return refuse("its layout version differs");
+  if (head.layout_version != ring::kLayoutVersion) {
+    return refuse("it has layout " + std::to_string(head.layout_version) + ", this program " +
+                  std::to_string(ring::kLayoutVersion));
+  }
   if (!ring::valid_capacity(head.ring_bytes) || !ring::valid_capacity(head.reply_bytes)) {
     return refuse("a ring's size is not a power of two in range");
   }

@@ -32,16 +32,21 @@ Result<OwnerLane*> Owner::Impl::admit(const lane::Hello& hello, const Peer& peer
                "cannot join '" + name + "': its owner can make no lane: " + made.error().text};
 }
 
+Error Owner::Impl::other_version(const lane::Hello& hello) const {
+  return {Errc::version_mismatch, "cannot join '" + name + "': the writer speaks protocol " +
+                                      std::to_string(hello.protocol_version) + ", layout " +
+                                      std::to_string(hello.layout_version) + "; the owner " +
+                                      std::to_string(lane::kProtocolVersion) + ", " +
+                                      std::to_string(ring::kLayoutVersion) +
+                                      "; build both with the same cortado"};
+}
+
 /// The writer's name if it may join.
 Result<std::string> Owner::Impl::check_policy(const lane::Hello& hello, const Peer& peer) {
   const std::string who = "cannot join '" + name + "': ";
   if (hello.protocol_version != lane::kProtocolVersion ||
       hello.layout_version != ring::kLayoutVersion) {
-    return Error{Errc::version_mismatch,
-                 who + "the writer speaks protocol " + std::to_string(hello.protocol_version) +
-                     ", layout " + std::to_string(hello.layout_version) + "; the owner " +
-                     std::to_string(lane::kProtocolVersion) + ", " +
-                     std::to_string(ring::kLayoutVersion) + "; build both with the same cortado"};
+    return other_version(hello);
   }
   if (closing) return Error{Errc::closing, who + "the owner is shutting down"};
   const bool known_user = peer.uid == ::geteuid() || peer.uid == 0 ||

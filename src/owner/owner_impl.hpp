@@ -126,6 +126,7 @@ struct Owner::Impl {
   Result<std::string> check_policy(const lane::Hello& hello, const Peer& peer);
   Result<void> check_identity(const WriterId& presented);
   std::string free_name(const std::string& base) const;
+  Error other_version(const lane::Hello& hello) const;
   Result<void> check_schemas(const lane::Hello& hello) const;
   Result<OwnerLane*> make_lane(const lane::Hello& hello, std::string writer, const Peer& peer,
                                os::Descriptor& segment);

@@ -154,6 +154,12 @@ void Owner::Impl::hear_hello(std::uint32_t pending_id) {
   os::Descriptor connection = std::move(join->connection);
   poller.remove(connection.get());
   pending_joins.erase(join);
+  // Magic and versions stand first in every version, also in a Hello that is longer than ours.
+  const bool said = received > 0 || received == -EPROTO;
+  if (said && hello.magic == lane::kHelloMagic &&
+      hello.protocol_version != lane::kProtocolVersion) {
+    return refuse(connection.get(), other_version(hello));
+  }
   if (received != static_cast<ssize_t>(sizeof hello) || hello.magic != lane::kHelloMagic) {
     if (received > 0) {
       refuse(connection.get(), {Errc::version_mismatch,

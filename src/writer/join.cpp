@@ -156,9 +156,17 @@ Result<bool> Writer::Impl::hear_welcome() {
   if (received == -EAGAIN && !gone) return false;
   os::Descriptor socket = std::move(knocking);
   const std::string who = "cannot join '" + owner + "': ";
-  if (received <= 0) return Error{Errc::try_again, who + "its owner went away"};
-  if (received != static_cast<ssize_t>(sizeof welcome) || welcome.magic != lane::kWelcomeMagic ||
+  // Magic and version stand first in every version, also in a Welcome that is longer than ours.
+  const bool said = received > 0 || received == -EPROTO;
+  if (said && welcome.magic == lane::kWelcomeMagic &&
       welcome.protocol_version != lane::kProtocolVersion) {
+    return Error{Errc::version_mismatch,
+                 who + "its owner speaks protocol " + std::to_string(welcome.protocol_version) +
+                     ", this writer " + std::to_string(lane::kProtocolVersion) +
+                     "; build both with the same cortado"};
+  }
+  if (received <= 0) return Error{Errc::try_again, who + "its owner went away"};
+  if (received != static_cast<ssize_t>(sizeof welcome) || welcome.magic != lane::kWelcomeMagic) {
     return Error{Errc::version_mismatch,
                  who + "its owner was built with another cortado; build both with the same"};
   }

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "lane/handshake.hpp"
 #include "lane/rendezvous.hpp"
 #include "os/unix_socket.hpp"
@@ -74,6 +75,9 @@ class HelloTest : public ::testing::Test {
 
   /// What a writer makes of this Welcome.
   Error join_answered_with(const lane::Welcome& welcome) {
+    return join_answered_with(bytes_of(welcome));
+  }
+  Error join_answered_with(std::span<const std::byte> welcome) {
     auto place = Rendezvous::bind("orders", directory.path());
     EXPECT_TRUE(place) << place.error().text;
     std::thread owner([&] {
@@ -83,7 +87,7 @@ class HelloTest : public ::testing::Test {
       lane::Hello hello;
       EXPECT_EQ(::recv(connection.get(), &hello, sizeof hello, 0),
                 static_cast<ssize_t>(sizeof hello));
-      os::send_message(connection.get(), bytes_of(welcome), {}, 0);
+      os::send_message(connection.get(), welcome, {}, 0);
     });
     JoinOptions options;
     options.directory = directory.path();
@@ -101,12 +105,33 @@ TEST_F(HelloTest, as_it_should_be_is_welcome) {
 }
 
 TEST_F(HelloTest, of_another_version_is_refused_with_both_versions) {
+  test::Fault fault("versions-differ");
   lane::Hello hello;
   hello.protocol_version = 99;
   expect_refused(hello, Errc::version_mismatch, "protocol 99");
   hello = {};
   hello.layout_version = 98;
   expect_refused(hello, Errc::version_mismatch, "layout 98");
+  fault.fired(2);
+}
+
+TEST_F(HelloTest, of_another_version_may_be_longer_or_shorter) {
+  test::Fault fault("versions-differ");
+  lane::Hello hello;
+  hello.protocol_version = 99;
+  std::vector<std::byte> bytes(2 * sizeof hello);
+  std::memcpy(bytes.data(), &hello, sizeof hello);
+  for (const std::size_t length :
+       {std::size_t{16}, sizeof hello - 8, sizeof hello + 8, bytes.size()}) {
+    const lane::Welcome welcome = answer_to(std::span(bytes).first(length));
+    EXPECT_EQ(welcome.refused, 1 + static_cast<std::uint32_t>(Errc::version_mismatch)) << length;
+    const std::string_view text = lane::get_text(welcome.text);
+    EXPECT_NE(text.find("protocol 99"), std::string_view::npos) << text;
+    EXPECT_NE(text.find("the owner " + std::to_string(lane::kProtocolVersion)),
+              std::string_view::npos)
+        << text;
+    fault.fired();
+  }
 }
 
 TEST_F(HelloTest, of_another_magic_or_length_is_refused_or_hung_up_on) {
@@ -156,10 +181,21 @@ TEST_F(HelloTest, gets_no_lane_if_its_writer_hangs_up_at_once) {
   EXPECT_EQ(owner.writers(), 1U);
 }
 
-TEST_F(HelloTest, answered_by_another_version_ends_the_join) {
+TEST_F(HelloTest, answered_by_another_version_ends_the_join_with_both_versions) {
+  test::Fault fault("versions-differ");
   lane::Welcome welcome;
   welcome.protocol_version = 99;
-  EXPECT_EQ(join_answered_with(welcome).code, Errc::version_mismatch);
+  std::vector<std::byte> bytes(2 * sizeof welcome);
+  std::memcpy(bytes.data(), &welcome, sizeof welcome);
+  for (const std::size_t length : {std::size_t{16}, sizeof welcome, bytes.size()}) {
+    const Error error = join_answered_with(std::span<const std::byte>(bytes).first(length));
+    EXPECT_EQ(error.code, Errc::version_mismatch) << length;
+    EXPECT_NE(error.text.find("protocol 99"), std::string::npos) << error.text;
+    EXPECT_NE(error.text.find("this writer " + std::to_string(lane::kProtocolVersion)),
+              std::string::npos)
+        << error.text;
+    fault.fired();
+  }
   welcome = {};
   welcome.magic = 0;
   EXPECT_EQ(join_answered_with(welcome).code, Errc::version_mismatch);
