@@ -235,8 +235,12 @@ void Owner::Impl::count_failure(OwnerLane& lane, std::uint64_t failed_at) {
   lane::KeptLane& record = *lane.kept;
   const std::uint32_t before = record.attempts.load(std::memory_order_relaxed);
   const bool again = before != 0 && record.failed_at.load(std::memory_order_relaxed) == failed_at;
-  record.failed_at.store(failed_at, std::memory_order_relaxed);
-  record.attempts.store(again ? before + 1 : 1, std::memory_order_relaxed);
+  if (!again) {
+    // In this order: killed in between, the count of another message must not become this one's.
+    record.attempts.store(0, std::memory_order_relaxed);
+    record.failed_at.store(failed_at, std::memory_order_release);
+  }
+  record.attempts.store(again ? before + 1 : 1, std::memory_order_release);
   if (again && before + 1 >= kMaxAttempts) {
     char why[80];
     std::snprintf(why, sizeof why, "poison: the handler failed %u times at the same message",
