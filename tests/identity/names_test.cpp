@@ -78,7 +78,7 @@ bool lane_works(cortado::Owner& owner, cortado::Writer& writer) {
 
 TEST_F(OwnerName, goes_to_exactly_one_of_many_that_start_at_once) {
   Fault fault("two-owners-start");
-  const int races = std::max(500, rounds(500));
+  const int races = std::max(200, rounds(200));
   Shared<Race> race;
   const auto body = [&](Line&) {
     ::alarm(300);
