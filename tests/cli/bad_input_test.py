@@ -9,13 +9,15 @@ from harness import CliTest
 
 class BadInput(CliTest):
     def test_a_name_that_is_taken_is_refused(self):
-        owner = self.owner()
-        second = self.run_it("owner", "log", "--directory", self.directory)
-        self.assert_refused(second.end(), 73, "log")
-        with owner.stopped():  # a stopped owner is no dead owner
+        with harness.injects("owner-stopped-second-starts") as fault:
+            owner = self.owner()
             second = self.run_it("owner", "log", "--directory", self.directory)
             self.assert_refused(second.end(), 73, "log")
-        self.stop(owner)
+            with owner.stopped():  # a stopped owner is no dead owner
+                second = self.run_it("owner", "log", "--directory", self.directory)
+                self.assert_refused(second.end(), 73, "log")
+            self.stop(owner)
+            fault.fired()
 
     def test_no_owner_there_is_told(self):
         self.assert_refused(self.write(b"text\n", "--wait", "50ms"), 69, "log")
@@ -68,20 +70,24 @@ class BadInput(CliTest):
         self.stop(owner)
 
     def test_a_writer_name_in_use_is_refused(self):
-        owner = self.owner()
-        first = self.writer("--as", "anna", stdin=subprocess.PIPE)
-        self.await_event(owner, "joined", writer="anna")
-        self.assert_refused(self.write(b"text\n", "--as", "anna"), 73, "anna")
-        self.assertEqual(first.end(b"")[0], 0)
-        self.stop(owner)
+        with harness.injects("name-taken-twice") as fault:
+            owner = self.owner()
+            first = self.writer("--as", "anna", stdin=subprocess.PIPE)
+            self.await_event(owner, "joined", writer="anna")
+            self.assert_refused(self.write(b"text\n", "--as", "anna"), 73, "anna")
+            fault.fired()
+            self.assertEqual(first.end(b"")[0], 0)
+            self.stop(owner)
 
     def test_one_writer_too_many_is_refused(self):
-        owner = self.owner("--max-writers", "1")
-        first = self.writer(stdin=subprocess.PIPE)
-        self.await_event(owner, "joined")
-        self.assert_refused(self.write(b"text\n"), 75, "1 writers")
-        self.assertEqual(first.end(b"")[0], 0)
-        self.stop(owner)
+        with harness.injects("too-many-writers") as fault:
+            owner = self.owner("--max-writers", "1")
+            first = self.writer(stdin=subprocess.PIPE)
+            self.await_event(owner, "joined")
+            self.assert_refused(self.write(b"text\n"), 75, "1 writers")
+            fault.fired()
+            self.assertEqual(first.end(b"")[0], 0)
+            self.stop(owner)
 
 
 if __name__ == "__main__":

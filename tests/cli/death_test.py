@@ -31,22 +31,24 @@ class Death(CliTest):
         self.assertEqual(self.assert_ended_in_order(owner), b"text\n")
 
     def test_an_owner_that_is_killed_leaves_nothing_lost_and_repeats_only_what_is_marked(self):
-        out = self.folder / "out"
-        text = lines("w", 200000)
-        (self.folder / "text").write_bytes(text)
-        owner = self.owner("--mark-redelivered", "--output", out)
-        writer = self.writer("--wait", "1m", "--input", self.folder / "text")
-        for _ in range(5):
-            size = out.stat().st_size
-            until(lambda: out.stat().st_size > size + 100000 or writer.process.poll() is not None,
-                  "100,000 bytes more")
-            owner.kill()
-            with open(out, "ab") as file:
-                file.write(b"\ncut\n")
+        with harness.injects("owner-killed-alone") as fault:
+            out = self.folder / "out"
+            text = lines("w", 200000)
+            (self.folder / "text").write_bytes(text)
             owner = self.owner("--mark-redelivered", "--output", out)
-        self.assert_ended_in_order(writer)
-        self.stop(owner)
-        self.assertEqual(self.effect(out.read_bytes()), text.splitlines())
+            writer = self.writer("--wait", "1m", "--input", self.folder / "text")
+            for _ in range(5):
+                size = out.stat().st_size
+                until(lambda: out.stat().st_size > size + 100000 or writer.process.poll() is not None,
+                      "100,000 bytes more")
+                owner.kill()
+                fault.fired()
+                with open(out, "ab") as file:
+                    file.write(b"\ncut\n")
+                owner = self.owner("--mark-redelivered", "--output", out)
+            self.assert_ended_in_order(writer)
+            self.stop(owner)
+            self.assertEqual(self.effect(out.read_bytes()), text.splitlines())
 
     def effect(self, printed):
         """What was sent, from what a row of owners wrote. Only `again` may repeat a line."""
@@ -79,11 +81,13 @@ class Death(CliTest):
         self.assert_refused(writer.end(b""), 69, "2 of the 2 lines sent are not applied")
 
     def test_a_second_run_reclaims_what_a_killed_one_left(self):
-        self.owner().kill()
-        self.assertTrue(any(self.directory.iterdir()))
-        owner = self.owner("--until-idle")
-        self.assertEqual(self.write(b"text\n"), (0, []))
-        self.assertEqual(self.assert_ended_in_order(owner), b"text\n")
+        with harness.injects("stale-rendezvous") as fault:
+            self.owner().kill()
+            fault.fired()
+            self.assertTrue(any(self.directory.iterdir()))
+            owner = self.owner("--until-idle")
+            self.assertEqual(self.write(b"text\n"), (0, []))
+            self.assertEqual(self.assert_ended_in_order(owner), b"text\n")
 
     def test_a_writer_that_is_killed_leaves_a_prefix(self):
         out = self.folder / "out"

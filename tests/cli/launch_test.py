@@ -149,29 +149,31 @@ class Failure(Group):
 
 class Death(Group):
     def test_an_owner_that_is_killed_has_a_successor_and_nothing_is_lost(self):
-        text = lines("w", 200000)
-        pipe, descriptor = self.endless("last")  # so that there is an owner to kill each time
-        kills = 5
-        group = self.launch("--input", self.input("text", text), "--input", pipe, "--output",
-                            self.out, "--restart", "on-failure", "--max-restarts", kills, "--owner",
-                            f"{{self}} owner {{name}} --directory {self.directory} "
-                            "--mark-redelivered")
-        self.await_event(group, "started", role="owner")
-        for generation in range(1, kills + 1):
-            size = len(self.printed())
-            until(lambda: len(self.printed()) > size + 100000 or
-                  self.has_event(group, "ended", label="text"), "100,000 bytes more")
-            owner = [event for event in self.events(group)
-                     if event["event"] in ("started", "restarted") and event["role"] == "owner"]
-            os.kill(owner[-1]["pid"], signal.SIGKILL)
-            self.await_event(group, "restarted", role="owner", generation=generation + 1)
-        self.await_event(group, "ended", label="text")
-        os.write(descriptor, b"last\n")
-        until(lambda: self.printed().endswith(b"\tlast\n"), "the last line")
-        group.signal(signal.SIGTERM)
-        status, _, err = group.end()
-        self.assertEqual(status, 0, err)
-        self.assertEqual(self.effect(self.printed(), b"last"), text.splitlines())
+        with harness.injects("owner-killed-alone") as fault:
+            text = lines("w", 200000)
+            pipe, descriptor = self.endless("last")  # so that there is an owner to kill each time
+            kills = 5
+            group = self.launch("--input", self.input("text", text), "--input", pipe, "--output",
+                                self.out, "--restart", "on-failure", "--max-restarts", kills, "--owner",
+                                f"{{self}} owner {{name}} --directory {self.directory} "
+                                "--mark-redelivered")
+            self.await_event(group, "started", role="owner")
+            for generation in range(1, kills + 1):
+                size = len(self.printed())
+                until(lambda: len(self.printed()) > size + 100000 or
+                      self.has_event(group, "ended", label="text"), "100,000 bytes more")
+                owner = [event for event in self.events(group)
+                         if event["event"] in ("started", "restarted") and event["role"] == "owner"]
+                os.kill(owner[-1]["pid"], signal.SIGKILL)
+                fault.fired()
+                self.await_event(group, "restarted", role="owner", generation=generation + 1)
+            self.await_event(group, "ended", label="text")
+            os.write(descriptor, b"last\n")
+            until(lambda: self.printed().endswith(b"\tlast\n"), "the last line")
+            group.signal(signal.SIGTERM)
+            status, _, err = group.end()
+            self.assertEqual(status, 0, err)
+            self.assertEqual(self.effect(self.printed(), b"last"), text.splitlines())
 
     def effect(self, printed, besides):
         """What was sent. Only `again` may repeat a line; a line that a kill cut is no line."""
@@ -188,18 +190,20 @@ class Death(Group):
         return sent
 
     def test_nobody_outlives_a_launcher_that_is_killed(self):
-        pid = self.folder / "pid"
-        pipe, _ = self.endless("anna")
-        group = self.launch("--input", pipe, "--writer",
-                            f"sh -c 'sleep 1000 & echo $! >{pid}.new; mv {pid}.new {pid}; wait'")
-        until(pid.exists, "a writer's own child")
-        pids = [event["pid"] for event in self.events(group) if event["event"] == "started"]
-        self.assertEqual(len(pids), 3)
-        processes = [os.pidfd_open(each) for each in (*pids, int(pid.read_text()))]
-        group.kill()
-        for process in processes:
-            self.assertTrue(select.select([process], [], [], harness.WATCHDOG)[0], "an orphan")
-            os.close(process)
+        with harness.injects("keeper-killed") as fault:
+            pid = self.folder / "pid"
+            pipe, _ = self.endless("anna")
+            group = self.launch("--input", pipe, "--writer",
+                                f"sh -c 'sleep 1000 & echo $! >{pid}.new; mv {pid}.new {pid}; wait'")
+            until(pid.exists, "a writer's own child")
+            pids = [event["pid"] for event in self.events(group) if event["event"] == "started"]
+            self.assertEqual(len(pids), 3)
+            processes = [os.pidfd_open(each) for each in (*pids, int(pid.read_text()))]
+            group.kill()
+            fault.fired()
+            for process in processes:
+                self.assertTrue(select.select([process], [], [], harness.WATCHDOG)[0], "an orphan")
+                os.close(process)
 
 
 class Signals(Group):

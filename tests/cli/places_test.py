@@ -18,26 +18,32 @@ class Places(CliTest):
         self.refused_in(self.directory)
 
     def test_a_symlink_in_place_of_the_directory_is_refused(self):
-        link = self.folder / "link"
-        link.symlink_to(self.directory)
-        self.refused_in(link)
+        with harness.injects("squatted-rendezvous") as fault:
+            link = self.folder / "link"
+            link.symlink_to(self.directory)
+            self.refused_in(link)
+            fault.fired()
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_another_users_directory_is_refused(self):
-        self.folder.chmod(0o711)
-        os.chown(self.directory, 65534, 65534)
-        self.refused_in(self.directory)
+        with harness.injects("squatted-rendezvous") as fault:
+            self.folder.chmod(0o711)
+            os.chown(self.directory, 65534, 65534)
+            self.refused_in(self.directory)
+            fault.fired()
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_a_writer_of_another_user_is_refused(self):
-        self.folder.chmod(0o711)
-        owner = self.owner()
-        try:
-            writer = self.writer(stdin=subprocess.PIPE, user=65534, group=65534, extra_groups=[])
-        except PermissionError:
-            self.skipTest("the build folder is closed to other users")
-        self.assert_refused(writer.end(b"text\n"), 77, str(self.directory))
-        self.stop(owner)
+        with harness.injects("no-permission") as fault:
+            self.folder.chmod(0o711)
+            owner = self.owner()
+            try:
+                writer = self.writer(stdin=subprocess.PIPE, user=65534, group=65534, extra_groups=[])
+            except PermissionError:
+                self.skipTest("the build folder is closed to other users")
+            self.assert_refused(writer.end(b"text\n"), 77, str(self.directory))
+            fault.fired()
+            self.stop(owner)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_an_output_or_events_file_that_another_user_closed_is_told(self):

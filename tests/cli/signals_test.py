@@ -68,18 +68,20 @@ class Signals(CliTest):
                     if line.startswith(key))
 
     def test_a_writer_of_a_stopped_owner_ends_at_the_second_signal_and_counts(self):
-        owner = self.owner()
-        writer = self.writer(stdin=subprocess.PIPE)
-        self.await_event(owner, "joined")
-        with owner.stopped():
-            writer.write(b"one\ntwo\n")
-            await_read(writer.process.stdin)
-            writer.signal(signal.SIGINT)
-            writer.signal(signal.SIGTERM)  # at once with the first, or after it: two are two
-            self.assert_refused(writer.end(), 69, "2 of the 2 lines sent are not applied",
-                                "second signal")
-        owner.signal(signal.SIGTERM)
-        self.assertEqual(owner.end()[:2], (0, b"one\ntwo\n"))
+        with harness.injects("owner-stopped") as fault:
+            owner = self.owner()
+            writer = self.writer(stdin=subprocess.PIPE)
+            self.await_event(owner, "joined")
+            with owner.stopped():
+                writer.write(b"one\ntwo\n")
+                await_read(writer.process.stdin)
+                writer.signal(signal.SIGINT)
+                writer.signal(signal.SIGTERM)  # at once with the first, or after it: two are two
+                self.assert_refused(writer.end(), 69, "2 of the 2 lines sent are not applied",
+                                    "second signal")
+                fault.fired()
+            owner.signal(signal.SIGTERM)
+            self.assertEqual(owner.end()[:2], (0, b"one\ntwo\n"))
 
     def test_a_writer_that_is_told_to_end_in_a_big_transfer_leaves_whole_lines(self):
         owner = self.owner()

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "../support/fault.hpp"
 #include "../unit/forked_child.hpp"
 #include "setting.hpp"
 
@@ -97,6 +98,7 @@ TEST_F(Leaving, an_evicted_writer_that_waits_for_room_is_told_closing) {
 }
 
 TEST_F(Leaving, a_writer_that_closes_is_seen_to_though_a_child_has_its_descriptors) {
+  cortado::test::Fault fault("writer-forks");
   auto owner = open();
   auto writer = std::make_unique<cortado::Writer>(writer_of(owner, "w"));
   ASSERT_EQ(writer->try_send("last"), SendStatus::sent);
@@ -104,6 +106,7 @@ TEST_F(Leaving, a_writer_that_closes_is_seen_to_though_a_child_has_its_descripto
   ForkedChild child([](Line& line) { return line.hear() == 'x' ? 0 : 1; });
   EXPECT_EQ(writer->close(kWatchdog), 0U);
   EXPECT_EQ(departure(owner).how, Left::closed);
+  fault.fired();
   EXPECT_EQ(owner.writers(), 0U);
   auto next = writer_of(owner, "w");
   EXPECT_EQ(next.try_send("next"), SendStatus::sent);
@@ -113,11 +116,13 @@ TEST_F(Leaving, a_writer_that_closes_is_seen_to_though_a_child_has_its_descripto
 }
 
 TEST_F(Leaving, an_owner_that_goes_is_seen_to_though_a_child_has_its_descriptors) {
+  cortado::test::Fault fault("owner-forks");
   auto owner = std::make_unique<cortado::Owner>(open());
   auto writer = writer_of(*owner, "w");
   ASSERT_EQ(writer.try_send("unread"), SendStatus::sent);
   ForkedChild child([](Line& line) { return line.hear() == 'x' ? 0 : 1; });
   owner.reset();
+  fault.fired();
   EXPECT_EQ(writer.poll(), SendStatus::no_owner);
   auto next = open();
   while (writer.poll() != SendStatus::sent) EXPECT_EQ(drain(next), Texts{});

@@ -1,6 +1,7 @@
 // The owner: delivery, failures of the handler, releases by hand, kept state, who may join.
 #include <stdexcept>
 
+#include "../support/fault.hpp"
 #include "setting.hpp"
 
 namespace {
@@ -44,6 +45,7 @@ TEST_F(OwnerOf, a_budget_handles_no_more_than_that) {
 }
 
 TEST_F(OwnerOf, a_handler_that_throws_gets_the_message_again_flagged) {
+  cortado::test::Fault fault("handler-throws");
   auto owner = open();
   auto writer = writer_of(owner, "a");
   for (const char* text : {"1", "2", "3"}) ASSERT_EQ(writer.try_send(text), SendStatus::sent);
@@ -57,6 +59,7 @@ TEST_F(OwnerOf, a_handler_that_throws_gets_the_message_again_flagged) {
     handled.push_back(std::string(m.text()) + (m.redelivered() ? " again" : ""));
   };
   EXPECT_THROW(owner.drain(handler), std::runtime_error);
+  fault.fired();
   EXPECT_EQ(writer.unreleased(), 2U) << "the first one stands";
   while (owner.drain(handler) != 0) {
   }
@@ -64,6 +67,7 @@ TEST_F(OwnerOf, a_handler_that_throws_gets_the_message_again_flagged) {
 }
 
 TEST_F(OwnerOf, a_poison_message_quarantines_its_lane_and_no_other) {
+  cortado::test::Fault fault("handler-throws");
   auto owner = open();
   auto bad = writer_of(owner, "bad");
   auto good = writer_of(owner, "good");
@@ -84,6 +88,7 @@ TEST_F(OwnerOf, a_poison_message_quarantines_its_lane_and_no_other) {
     }
   }
   EXPECT_EQ(failures, 3);
+  fault.fired();
   EXPECT_EQ(handled, Texts{"fine"});
   EXPECT_EQ(bad.try_send("x"), SendStatus::quarantined);
   EXPECT_EQ(bad.poll(), SendStatus::quarantined);
@@ -119,6 +124,7 @@ struct Cups {
 };
 
 TEST_F(OwnerOf, a_kept_state_takes_back_what_a_failed_batch_had_changed) {
+  cortado::test::Fault fault("handler-throws");
   auto owner = cortado::Owner::open<Cups>("setting", options());
   ASSERT_TRUE(owner) << owner.error().text;
   auto writer = writer_of(*owner, "a");
@@ -129,6 +135,7 @@ TEST_F(OwnerOf, a_kept_state_takes_back_what_a_failed_batch_had_changed) {
     if (++calls == 3) throw std::runtime_error("spilt");
   };
   EXPECT_THROW(owner->drain(handler), std::runtime_error);
+  fault.fired();
   EXPECT_EQ(owner->state().filled, 0U);
   while (owner->drain(handler) != 0) {
   }

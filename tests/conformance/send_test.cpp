@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "setting.hpp"
 
 namespace {
@@ -139,6 +140,7 @@ TEST_F(Send, by_a_thread_that_joins_by_name_works_the_same) {
 }
 
 TEST_F(Send, in_a_forked_child_is_refused_and_the_parent_is_unharmed) {
+  cortado::test::Fault fault("writer-forks");
   auto owner = open();
   auto writer = writer_of(owner, "a");
   const pid_t child = ::fork();
@@ -146,6 +148,7 @@ TEST_F(Send, in_a_forked_child_is_refused_and_the_parent_is_unharmed) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+  fault.fired();
   EXPECT_EQ(writer.try_send("parent"), SendStatus::sent);
   EXPECT_EQ(drain(owner), Texts{"parent"});
 }

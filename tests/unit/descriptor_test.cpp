@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "forked_child.hpp"
 #include "os/error.hpp"
 #include "os/event_descriptor.hpp"
@@ -80,6 +81,7 @@ TEST(Descriptor, duplicates_with_close_on_exec) {
 }
 
 TEST(Descriptor, says_ulimit_when_none_is_left) {
+  test::Fault fault("no-descriptors");
   ForkedChild child([](Line&) {
     const Descriptor held = open_null();
     const rlimit none{static_cast<rlim_t>(held.get() + 1), static_cast<rlim_t>(held.get() + 1)};
@@ -89,6 +91,7 @@ TEST(Descriptor, says_ulimit_when_none_is_left) {
     return copy.error().text.find("ulimit -n") == std::string::npos ? 4 : 0;
   });
   EXPECT_EQ(child.wait(), 0);
+  fault.fired();
 }
 
 TEST(Error, is_one_line_with_cause_and_remedy) {
@@ -118,6 +121,7 @@ TEST(Error, has_a_name_for_every_code) {
 }
 
 TEST(ProcessDescriptor, tells_an_exit_before_the_child_is_reaped) {
+  test::Fault fault("zombie-writer");
   ForkedChild child([](Line& line) {
     line.hear();
     return 0;
@@ -129,6 +133,7 @@ TEST(ProcessDescriptor, tells_an_exit_before_the_child_is_reaped) {
   EXPECT_EQ(send_signal(process->get(), SIGKILL), 0);
   siginfo_t info{};
   ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WEXITED | WNOWAIT), 0);
+  fault.fired();
   EXPECT_TRUE(has_exited(process->get()));
   child.wait();
   EXPECT_TRUE(has_exited(process->get()));

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "forked_child.hpp"
 #include "os/descriptor.hpp"
 #include "temporary_directory.hpp"
@@ -65,9 +66,11 @@ TEST_F(FileLockTest, is_refused_to_another_process_with_the_holders_pid) {
 }
 
 TEST_F(FileLockTest, is_kept_by_a_stopped_process) {
+  test::Fault fault("owner-stopped-second-starts");
   ForkedChild child([this](Line& line) { return hold(line); });
   ASSERT_EQ(child.line().hear(), 'y');
   child.stop();
+  fault.fired();
   const auto lock = FileLock::acquire(path);
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().code, Errc::name_taken);
@@ -75,9 +78,11 @@ TEST_F(FileLockTest, is_kept_by_a_stopped_process) {
 }
 
 TEST_F(FileLockTest, is_free_once_its_holder_is_killed) {
+  test::Fault fault("stale-rendezvous");
   ForkedChild child([this](Line& line) { return hold(line); });
   ASSERT_EQ(child.line().hear(), 'y');
   child.kill();
+  fault.fired();
   child.wait();
   EXPECT_TRUE(std::filesystem::exists(path));
   {
@@ -99,6 +104,7 @@ TEST_F(FileLockTest, is_refused_inside_the_same_process_and_stays_held) {
 }
 
 TEST_F(FileLockTest, is_not_inherited_by_a_forked_child) {
+  test::Fault fault("owner-forks");
   ForkedChild holder([this](Line& line) {
     auto lock = FileLock::acquire(path);
     if (!lock) return 1;
@@ -115,11 +121,13 @@ TEST_F(FileLockTest, is_not_inherited_by_a_forked_child) {
   ASSERT_EQ(holder.line().hear(), 'y');
   EXPECT_EQ(of_another_process(), Errc::name_taken);
   holder.kill();
+  fault.fired();
   holder.wait();
   EXPECT_TRUE(FileLock::acquire(path)) << "although the holder's child lives";
 }
 
 TEST_F(FileLockTest, is_untouched_when_a_forked_child_destroys_its_copy) {
+  test::Fault fault("owner-forks");
   auto lock = FileLock::acquire(path);
   ASSERT_TRUE(lock);
   ForkedChild child([&lock](Line&) {
@@ -127,6 +135,7 @@ TEST_F(FileLockTest, is_untouched_when_a_forked_child_destroys_its_copy) {
     return 0;
   });
   ASSERT_EQ(child.wait(), 0);
+  fault.fired();
   EXPECT_TRUE(std::filesystem::exists(path));
   EXPECT_EQ(of_another_process(), Errc::name_taken);
 }
@@ -159,6 +168,7 @@ TEST_F(FileLockTest, does_not_remove_a_file_that_is_no_longer_its_own) {
 }
 
 TEST_F(FileLockTest, refuses_a_link_a_directory_a_fifo_and_a_second_name) {
+  test::Fault fault("squatted-rendezvous");
   const auto refused = [this] {
     const auto lock = FileLock::acquire(path);
     return !lock && lock.error().code == Errc::permission;
@@ -175,19 +185,23 @@ TEST_F(FileLockTest, refuses_a_link_a_directory_a_fifo_and_a_second_name) {
   std::filesystem::remove(path);
   std::filesystem::create_hard_link(directory.file("target"), path);
   EXPECT_TRUE(refused()) << "hard link";
+  fault.fired();
 }
 
 TEST_F(FileLockTest, refuses_a_file_of_another_user) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make one";
+  test::Fault fault("squatted-rendezvous");
   std::ofstream(path) << "";
   ASSERT_EQ(::chown(path.c_str(), 12345, 12345), 0);
   const auto lock = FileLock::acquire(path);
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().code, Errc::permission);
+  fault.fired();
 }
 
 // Each takes the lock, counts in the file beside it, and releases (which unlinks) again and again.
 TEST_F(FileLockTest, excludes_processes_that_acquire_and_release_at_the_same_time) {
+  test::Fault fault("two-owners-start");
   const std::string counter = directory.file("counter");
   std::ofstream(counter) << 0;
   constexpr int kRounds = 200;
@@ -212,6 +226,7 @@ TEST_F(FileLockTest, excludes_processes_that_acquire_and_release_at_the_same_tim
   int value = 0;
   std::ifstream(counter) >> value;
   EXPECT_EQ(value, 3 * kRounds);
+  fault.fired();
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "forked_child.hpp"
 #include "os/memory_headroom.hpp"
 #include "temporary_directory.hpp"
@@ -33,6 +34,7 @@ TEST(MemoryFile, has_exactly_its_size_and_all_of_it_allocated) {
 }
 
 TEST(MemoryFile, cannot_be_truncated_grown_or_sealed_further) {
+  test::Fault fault("segment-truncated");
   const auto memfd = create_memory_file("test", kBytes);
   ASSERT_TRUE(memfd);
   for (const off_t size : {off_t{0}, off_t{4096}, off_t{kBytes} + 1}) {
@@ -41,6 +43,7 @@ TEST(MemoryFile, cannot_be_truncated_grown_or_sealed_further) {
   }
   EXPECT_EQ(::fcntl(memfd->get(), F_ADD_SEALS, F_SEAL_WRITE), -1);
   EXPECT_EQ(errno, EPERM);
+  fault.fired();
 }
 
 TEST(MemoryFile, is_refused_when_its_size_is_not_sealed) {
@@ -64,6 +67,7 @@ TEST(MemoryFile, is_refused_when_it_has_another_size_or_is_no_memfd) {
 }
 
 TEST(MemoryFile, names_the_limit_of_file_sizes_instead_of_being_killed_by_it) {
+  test::Fault fault("limits-hit");
   ForkedChild child([](Line&) {
     const rlimit limit{kBytes, kBytes};
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 2;
@@ -73,12 +77,15 @@ TEST(MemoryFile, names_the_limit_of_file_sizes_instead_of_being_killed_by_it) {
     return refused.error().text.find("ulimit -f") == std::string::npos ? 5 : 0;
   });
   EXPECT_EQ(child.wait(), 0);
+  fault.fired();
 }
 
 TEST(MemoryFile, is_refused_when_it_is_larger_than_the_machine) {
+  test::Fault fault("no-memory-for-a-lane");
   const auto refused = create_memory_file("test", std::size_t{1} << 50);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::no_memory) << refused.error().text;
+  fault.fired();
 }
 
 TEST(MemoryFile, is_refused_when_it_is_empty) {

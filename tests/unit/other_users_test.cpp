@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "forked_child.hpp"
 #include "temporary_directory.hpp"
 
@@ -104,19 +105,24 @@ TEST_F(OtherUsers, that_are_named_join_and_are_known_by_their_uid) {
 }
 
 TEST_F(OtherUsers, that_are_not_named_are_refused_by_the_owner) {
+  test::Fault fault("no-permission");
   Owner owner = open({kNobody - 1});
   EXPECT_EQ(fate_of_nobody(owner), static_cast<int>(Errc::permission));
   EXPECT_EQ(owner.writers(), 0U);
   EXPECT_FALSE(owner.next_event());
+  fault.fired();
 }
 
 TEST_F(OtherUsers, do_not_get_into_the_directory_of_an_owner_that_names_none) {
+  test::Fault fault("no-permission");
   Owner owner = open({});
   EXPECT_EQ(fate_of_nobody(owner), static_cast<int>(Errc::permission));
   EXPECT_EQ(owner.writers(), 0U);
+  fault.fired();
 }
 
 TEST_F(OtherUsers, have_each_a_quota_of_their_own) {
+  test::Fault fault("too-many-writers");
   Owner owner = open({kNobody}, 2);
   auto first = owner.make_writer(as("root 1"));
   auto second = owner.make_writer(as("root 2"));
@@ -126,6 +132,7 @@ TEST_F(OtherUsers, have_each_a_quota_of_their_own) {
   EXPECT_EQ(third.error().code, Errc::quota) << third.error().text;
   EXPECT_EQ(fate_of_nobody(owner, 2), kJoined);
   EXPECT_EQ(fate_of_nobody(owner, 3), static_cast<int>(Errc::quota));
+  fault.fired();
 }
 
 }  // namespace

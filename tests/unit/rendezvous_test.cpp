@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "forked_child.hpp"
 #include "os/unix_socket.hpp"
 #include "temporary_directory.hpp"
@@ -80,6 +81,7 @@ TEST_F(RendezvousTest, prefers_the_session_directory_of_this_user) {
 }
 
 TEST_F(RendezvousTest, refuses_a_squatted_directory) {
+  test::Fault fault("squatted-rendezvous");
   const std::string path = directory.file("squatted");
   const auto refused = [&](const std::string& said) {
     const auto result = rendezvous_directory(path, Access::own);
@@ -109,6 +111,7 @@ TEST_F(RendezvousTest, refuses_a_squatted_directory) {
     EXPECT_TRUE(refused("owner 12345"));
     EXPECT_EQ(refusal(Rendezvous::bind("orders", path)), Errc::permission);
   }
+  fault.fired();
 }
 
 TEST_F(RendezvousTest, joins_a_writer_to_the_owner_and_leaves_nothing_behind) {
@@ -147,6 +150,7 @@ TEST_F(RendezvousTest, refuses_descriptors_from_a_writer_where_the_kernel_can) {
 }
 
 TEST_F(RendezvousTest, has_one_owner_even_if_that_one_is_stopped) {
+  test::Fault fault("owner-stopped-second-starts");
   ForkedChild child([this](Line& line) {
     const auto owner = Rendezvous::bind("orders", directory.path());
     line.tell(owner ? 'y' : 'n');
@@ -155,6 +159,7 @@ TEST_F(RendezvousTest, has_one_owner_even_if_that_one_is_stopped) {
   });
   ASSERT_EQ(child.line().hear(), 'y');
   child.stop();
+  fault.fired();
   EXPECT_EQ(refusal(Rendezvous::bind("orders", directory.path())), Errc::name_taken);
   EXPECT_TRUE(fs::exists(socket_path)) << "the loser touches nothing";
   EXPECT_TRUE(connect_to_owner("orders", directory.path()));
@@ -163,6 +168,7 @@ TEST_F(RendezvousTest, has_one_owner_even_if_that_one_is_stopped) {
 }
 
 TEST_F(RendezvousTest, replaces_the_socket_of_an_owner_that_was_killed) {
+  test::Fault fault("stale-rendezvous");
   ForkedChild child([this](Line& line) {
     const auto owner = Rendezvous::bind("orders", directory.path());
     line.tell(owner ? 'y' : 'n');
@@ -171,6 +177,7 @@ TEST_F(RendezvousTest, replaces_the_socket_of_an_owner_that_was_killed) {
   });
   ASSERT_EQ(child.line().hear(), 'y');
   child.kill();
+  fault.fired();
   child.wait();
   ASSERT_TRUE(fs::exists(socket_path));
   EXPECT_EQ(refusal(connect_to_owner("orders", directory.path())), Errc::no_owner);
@@ -180,6 +187,7 @@ TEST_F(RendezvousTest, replaces_the_socket_of_an_owner_that_was_killed) {
 }
 
 TEST_F(RendezvousTest, does_not_replace_what_is_not_a_socket) {
+  test::Fault fault("stale-rendezvous");
   const auto refused = [this] {
     return refusal(Rendezvous::bind("orders", directory.path())) == Errc::permission &&
            fs::exists(fs::symlink_status(socket_path)) &&
@@ -196,18 +204,22 @@ TEST_F(RendezvousTest, does_not_replace_what_is_not_a_socket) {
   fs::create_symlink(other->path(), socket_path);
   EXPECT_TRUE(refused()) << "link to a live socket";
   EXPECT_FALSE(fs::exists(directory.file("orders.lock"))) << "the lock is given back";
+  fault.fired();
 }
 
 TEST_F(RendezvousTest, refuses_a_socket_of_another_user) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make one";
+  test::Fault fault("squatted-rendezvous");
   auto owner = Rendezvous::bind("orders", directory.path());
   ASSERT_TRUE(owner);
   ASSERT_EQ(::chown(socket_path.c_str(), 12345, 12345), 0);
   EXPECT_EQ(refusal(connect_to_owner("orders", directory.path())), Errc::permission);
+  fault.fired();
 }
 
 TEST_F(RendezvousTest, refuses_a_listener_of_another_user) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become one";
+  test::Fault fault("squatted-rendezvous");
   ForkedChild child([this](Line& line) {
     const std::string path = socket_path;
     if (::chown(directory.path().c_str(), 12345, 12345) != 0 || ::setuid(12345) != 0) return 1;
@@ -221,6 +233,7 @@ TEST_F(RendezvousTest, refuses_a_listener_of_another_user) {
   ASSERT_EQ(::chown(directory.path().c_str(), 0, 0), 0);
   ASSERT_EQ(::chown(socket_path.c_str(), 0, 0), 0);
   EXPECT_EQ(refusal(connect_to_owner("orders", directory.path())), Errc::permission);
+  fault.fired();
 }
 
 TEST_F(RendezvousTest, tells_a_writer_that_there_is_no_owner) {
@@ -276,6 +289,7 @@ TEST_F(RendezvousTest, leaves_a_socket_alone_that_replaced_its_own) {
 }
 
 TEST_F(RendezvousTest, is_untouched_when_a_forked_child_destroys_its_copy) {
+  test::Fault fault("owner-forks");
   auto owner = Rendezvous::bind("orders", directory.path());
   ASSERT_TRUE(owner);
   ForkedChild child([&owner](Line&) {
@@ -283,6 +297,7 @@ TEST_F(RendezvousTest, is_untouched_when_a_forked_child_destroys_its_copy) {
     return 0;
   });
   ASSERT_EQ(child.wait(), 0);
+  fault.fired();
   EXPECT_TRUE(connect_to_owner("orders", directory.path()));
   EXPECT_TRUE(fs::exists(directory.file("orders.lock")));
 }

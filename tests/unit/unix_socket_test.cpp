@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "forked_child.hpp"
 #include "os/event_descriptor.hpp"
 
@@ -119,6 +120,7 @@ TEST_F(UnixSocket, carries_as_many_descriptors_as_the_kernel_allows) {
 }
 
 TEST_F(UnixSocket, tells_a_lack_of_descriptors_from_a_surplus) {
+  test::Fault fault("no-descriptors");
   // The child touches no member of the fixture: the sanitizer's check of that needs descriptors.
   const int sender = here.get();
   const int receiver = there.get();
@@ -135,6 +137,7 @@ TEST_F(UnixSocket, tells_a_lack_of_descriptors_from_a_surplus) {
     return refused && taken.empty() && ::dup(0) == next ? 0 : 1;
   });
   EXPECT_EQ(child.wait(), 0);
+  fault.fired();
 }
 
 TEST_F(UnixSocket, returns_the_hang_up_and_raises_no_signal) {
