@@ -47,7 +47,7 @@ std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
   if (armed) disarm();
   if (loop_mode || drains_until_serve == 0) {
     serve(clock::time_point::min());
-    drains_until_serve = kIdleDrainsPerServe;
+    drains_until_serve = knocking ? 1 : kIdleDrainsPerServe;
   }
   --drains_until_serve;
 

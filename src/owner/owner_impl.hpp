@@ -207,6 +207,7 @@ struct Owner::Impl {
   std::size_t cursor = 0;                         ///< where the next drain begins
   std::vector<Pending> pending_joins;
   std::uint32_t next_pending = 0;
+  bool knocking = false;              ///< the next look at the control plane will find more
   clock::time_point turnovers_paid;   ///< when all turnovers so far are paid off
   bool resting = false;               ///< rest_timer is set
   std::unique_ptr<std::byte[]> copy;  ///< the private copy of the message being handled

@@ -66,6 +66,7 @@ bool Owner::Impl::serve(clock::time_point deadline) {
     count = poller.wait(seen, clock::time_point::min());
   }
   if (!pending_joins.empty()) drop_overdue_pending();
+  knocking = accepts < kAcceptsPerServe || hellos == 0;
   return stirred;
 }
 

@@ -181,6 +181,26 @@ TEST_F(Flood, of_connections_gives_the_lanes_a_turn_after_a_few) {
   }
 }
 
+/// Also if the owner never sleeps: some each drain, once it has seen that they knock.
+TEST_F(Flood, of_joins_is_worked_off_though_messages_keep_coming) {
+  constexpr int kJoins = 20;
+  std::vector<os::Descriptor> knocking;
+  for (int i = 0; i < kJoins; ++i) {
+    knocking.push_back(connection());
+    const lane::Hello hello;
+    os::send_message(knocking.back().get(), std::as_bytes(std::span(&hello, 1)), {}, 0);
+  }
+  const auto busy_drain = [&] {
+    ASSERT_EQ(honest_->try_send("x"), SendStatus::sent);
+    ASSERT_EQ(drain(), 1U);
+  };
+  while (parts().pending_joins.empty()) busy_drain();
+  for (int drains = 1; owner_->writers() < 2 + kJoins; ++drains) {
+    busy_drain();
+    ASSERT_LE(drains, kJoins) << owner_->writers() << " writers";
+  }
+}
+
 TEST_F(Flood, of_lanes_that_come_and_go_is_told_to_try_again) {
   Fault fault("too-many-writers");
   while (parts().may_make_lane()) {
