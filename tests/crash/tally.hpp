@@ -7,19 +7,16 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <new>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <sys/mman.h>
 
 #include "../support/estate.hpp"
 #include "../support/ring_bytes.hpp"
@@ -57,8 +54,9 @@ struct Diary {
   };
   static constexpr std::size_t kEntries = 128;
 
-  std::atomic<std::uint64_t> begun;  ///< calls of the handler
-  std::atomic<std::uint64_t> done;   ///< of these, come to their end
+  std::atomic<std::uint64_t> begun;   ///< calls of the handler
+  std::atomic<std::uint64_t> done;    ///< of these, come to their end
+  std::atomic<std::uint64_t> thrown;  ///< exceptions, before anything else was done
   std::array<Entry, kEntries> entries;
 
   /// A handler's whole work but for its effect on a kept state. `expected`: as it was sent.
@@ -75,28 +73,6 @@ struct Diary {
     return std::string_view("the answer is 42").substr(sequence % 8);
   }
 };
-static_assert(sizeof(Diary) <= 4096);
-
-/// A diary that a child writes and its parent reads.
-class SharedDiary {
- public:
-  SharedDiary() {
-    void* page =
-        mmap(nullptr, sizeof(Diary), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) std::abort();
-    diary_ = new (page) Diary{};
-  }
-  ~SharedDiary() { munmap(diary_, sizeof(Diary)); }
-  SharedDiary(const SharedDiary&) = delete;
-  SharedDiary& operator=(const SharedDiary&) = delete;
-
-  Diary* operator->() const { return diary_; }
-  void clear() const { std::ranges::fill(bytes(), std::byte{0}); }
-  std::span<std::byte> bytes() const { return std::as_writable_bytes(std::span(diary_, 1)); }
-
- private:
-  Diary* diary_;
-};
 
 /// How an owner keeps what its handler does.
 enum class Keeps { nothing, state, until_released };
@@ -106,11 +82,11 @@ class Heir {
  public:
   using Handler = std::function<void(const Message&)>;
 
-  /// Takes over. What went wrong is in error(), if anything.
-  Heir(Estate& estate, Keeps keeps) {
-    estate.hand_over();
+  /// Takes over what was handed over (Estate::hand_over). What went wrong is in error().
+  explicit Heir(Keeps keeps) {
     OwnerOptions options;
     options.ring_bytes = Estate::kRingBytes;
+    options.spin = std::chrono::nanoseconds(0);  // each look is a step
     options.manual_release = keeps == Keeps::until_released;
     if (keeps == Keeps::state) {
       keep(Owner::open<Tally>(Estate::kName, options), kept_);

@@ -18,6 +18,7 @@
 
 #include <sys/socket.h>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "inside.hpp"
@@ -119,6 +120,7 @@ class Estate {
   /// The next Owner::open(kName) of this process takes over from the dead one.
   void hand_over() {
     serve();  // the last owner may have retired the lane
+    if (writers_end_ && hung_up()) keeper_.abandon();
     if (keeper_.lanes() == 0) offer();
     const os::Descriptor socket = begin_generation();
     // Said in the next owner's place, so that the keeper need not be served while it opens.
@@ -128,17 +130,33 @@ class Estate {
     serve();
   }
 
+  /// As if an owner had been started and had died at once: an estate whose bytes are another one's
+  /// must not have a generation that was there already.
+  void skip_generation() { got(keeper_.begin_generation()); }
+
   /// A writer of this process that goes on behind the record that ends at `position`. Its
   /// connection is not the lane's: when it is destroyed, the lane does not end.
   Writer attach_writer(std::uint64_t position, std::uint64_t sequence) {
-    control().start_position = position;
     auto ends = got(os::socket_pair());
     nobodys_end_ = std::move(ends.first);
-    Writer writer = got(WriterParts::attach_here(kName, {}, kWriter, kIdentity, lane_,
-                                                 got(doorbell_.duplicate()), std::move(ends.second),
-                                                 os::Descriptor()));
-    inside(writer).sequence = sequence;
-    return writer;
+    return attach(position, sequence, std::move(ends.second));
+  }
+  /// Likewise, at the other end of the lane's own connection: the owner can wake it, and each sees
+  /// the other one hang up. After hand_over().
+  Writer attach_joined_writer(std::uint64_t position, std::uint64_t sequence) {
+    return attach(position, sequence, got(writers_end_.duplicate()));
+  }
+  /// What attach_joined_writer takes into use, for a writer that has a lane already.
+  std::shared_ptr<lane::LaneMemory> lane() const { return lane_; }
+  os::Descriptor doorbell() const { return got(doorbell_.duplicate()); }
+  os::Descriptor connection() const { return got(writers_end_.duplicate()); }
+
+  /// Each end of the lane's connection sees the other one hang up, whoever else holds it. The next
+  /// owner is handed a new one.
+  void hang_up() const { ::shutdown(writers_end_.get(), SHUT_RDWR); }
+  bool hung_up() const {
+    pollfd state{writers_end_.get(), 0, 0};
+    return ::poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;
   }
 
  private:
@@ -147,6 +165,14 @@ class Estate {
     if (result) return std::move(*result);
     std::fprintf(stderr, "%s\n", result.error().text.c_str());
     std::abort();
+  }
+
+  Writer attach(std::uint64_t position, std::uint64_t sequence, os::Descriptor connection) {
+    control().start_position = position;
+    Writer writer = got(WriterParts::attach_here(kName, {}, kWriter, kIdentity, lane_, doorbell(),
+                                                 std::move(connection), os::Descriptor()));
+    inside(writer).sequence = sequence;
+    return writer;
   }
 
   std::uint64_t kept_bytes() const { return lane::kept_bytes(1, state_bytes_); }
