@@ -46,6 +46,7 @@ constexpr int exit_code_for(Errc code) noexcept {
     case Errc::name_in_use:
     case Errc::descriptors:
     case Errc::no_memory:
+    case Errc::no_space:
       return kCannotCreate;
     case Errc::too_many_writers:
     case Errc::quota:

@@ -117,6 +117,8 @@ class CORTADO_API Owner {
   bool release(const Receipt& upto) noexcept;
   /// The same for every message that any lane has handed out.
   void release_all() noexcept;
+  /// As it was opened (OwnerOptions::manual_release).
+  bool manual_release() const noexcept;
 
   /// A writer for a thread of this process, admitted on the spot: for use in the owner's own thread
   /// too, where join would wait for itself. Errors as Writer::join.

@@ -25,6 +25,7 @@ enum class Errc : std::uint8_t {
   schema_mismatch,   ///< a typed message differs between writer and owner: rebuild the older one
   permission,        ///< the directory, socket or file belongs to, or is closed by, somebody else
   descriptors,       ///< no file descriptor left: raise `ulimit -n`
+  no_space,          ///< the disk is full, or the file may not grow: make room, repeat the call
   no_memory,         ///< the segment cannot be allocated: smaller ring_bytes, or more memory
   try_again,         ///< a passing condition (keeper busy, owner starting): repeat the call
   timed_out,         ///< the deadline passed first

@@ -29,6 +29,8 @@ const char* to_string(Errc code) noexcept {
       return "permission";
     case Errc::descriptors:
       return "descriptors";
+    case Errc::no_space:
+      return "no_space";
     case Errc::no_memory:
       return "no_memory";
     case Errc::try_again:

@@ -45,6 +45,10 @@ void Owner::release_all() noexcept {
   impl_->release_all();
 }
 
+bool Owner::manual_release() const noexcept {
+  return impl_->options.manual_release;
+}
+
 Result<Writer> Owner::make_writer(JoinOptions options) {
   return impl_->admit_here(std::move(options));
 }
