@@ -17,6 +17,11 @@ int Statement::bind(int index, std::string_view text) noexcept {
                              SQLITE_STATIC, SQLITE_UTF8);
 }
 
+int Statement::step() noexcept {
+  errno = 0;
+  return sqlite3_step(statement_.get());
+}
+
 int Statement::run() noexcept {
   const int code = step();
   reset();
@@ -38,6 +43,7 @@ std::string_view Statement::text(int column) const noexcept {
 
 Result<Database> Database::open(const std::string& path, std::chrono::milliseconds busy_timeout) {
   sqlite3* handle = nullptr;
+  errno = 0;
   // The caller has one thread at a time.
   const int code =
       sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -56,6 +62,7 @@ Result<Database> Database::open(const std::string& path, std::chrono::millisecon
 
 Result<Statement> Database::prepare(const char* sql, std::string_view attempted) const {
   sqlite3_stmt* statement = nullptr;
+  errno = 0;
   const int code =
       sqlite3_prepare_v3(handle_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return error(code, attempted);
@@ -63,6 +70,7 @@ Result<Statement> Database::prepare(const char* sql, std::string_view attempted)
 }
 
 int Database::run(const char* sql) const noexcept {
+  errno = 0;
   return sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
 }
 
@@ -100,10 +108,10 @@ Error database_error(Errc code, std::string_view attempted, const std::string& p
 }
 
 Error Database::error(int code, std::string_view attempted) const {
+  const int errno_value = errno;
   const auto told = [&](Errc kind, const std::string& why) {
     return database_error(kind, attempted, path_, why);
   };
-  const int errno_value = sqlite3_system_errno(handle_.get());
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

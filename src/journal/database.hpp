@@ -30,7 +30,7 @@ class Statement {
   int bind(int index, std::string_view text) noexcept;
 
   /// One row is there: SQLITE_ROW; the end: SQLITE_DONE; else what went wrong.
-  int step() noexcept { return sqlite3_step(statement_.get()); }
+  int step() noexcept;
   /// Ready to be run again; what was bound stays.
   void reset() noexcept { sqlite3_reset(statement_.get()); }
   /// For a statement without rows: step, reset. SQLITE_OK, or what went wrong.
@@ -66,7 +66,9 @@ class Database {
   Result<std::string> ask(const char* sql, std::string_view attempted) const;
   Result<std::int64_t> ask_number(const char* sql, std::string_view attempted) const;
 
-  /// "cannot ATTEMPTED PATH: why; what to do", by what the last call returned.
+  /// "cannot ATTEMPTED PATH: why; what to do", by what the last call returned. To be called at
+  /// once: errno tells why a file could not be read or written (SQLite's own note of it misses
+  /// commits).
   Error error(int code, std::string_view attempted) const;
 
   bool read_only() const noexcept { return sqlite3_db_readonly(handle_.get(), "main") == 1; }
