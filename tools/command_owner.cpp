@@ -1,28 +1,22 @@
-// cortado owner: prints the messages of its writers, a line each.
-//
-// What is printed is written out before it is released: a writer keeps each message until then.
+// cortado owner: prints the messages of its writers, a line each, or keeps a journal of them.
+#include <cortado/journal.hpp>
 #include <cortado/owner.hpp>
 
-#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
-#include <poll.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "command.hpp"
-#include "lines.hpp"
-#include "progress.hpp"
+#include "owner_run.hpp"
 #include "signals.hpp"
 
 namespace cortado::tools {
@@ -38,6 +32,8 @@ struct Options {
   bool until_idle = false;
   std::string output;
   std::string events;
+  std::string journal;
+  std::string survives = "power-loss";
 };
 
 constexpr const char* kCommand = "cortado owner";
@@ -74,158 +70,6 @@ int cannot_open(const std::string& path) {
                       "; check the path and who may write there");
 }
 
-nlohmann::ordered_json to_json(const Event& event) {
-  switch (event.kind) {
-    case Event::Kind::joined:
-    case Event::Kind::adopted:
-      return {{"event", event.kind == Event::Kind::joined ? "joined" : "adopted"},
-              {"writer", event.writer},
-              {"pid", event.pid},
-              {"uid", event.uid}};
-    case Event::Kind::left: {
-      nlohmann::ordered_json json{{"event", "left"},
-                                  {"writer", event.writer},
-                                  {"pid", event.pid},
-                                  {"how", to_string(event.how)},
-                                  {"messages", event.delivered}};
-      if (!event.reason.empty()) json["reason"] = event.reason;
-      return json;
-    }
-    case Event::Kind::keeper_lost:
-      break;
-  }
-  return {{"event", "keeper_lost"}};
-}
-
-void log_event(const Event& event) {
-  const std::string writer = printable(event.writer);
-  switch (event.kind) {
-    case Event::Kind::joined:
-      return spdlog::info("writer '{}' (pid {}) joined", writer, event.pid);
-    case Event::Kind::adopted:
-      return spdlog::info("writer '{}' (pid {}) taken over", writer, event.pid);
-    case Event::Kind::left:
-      return spdlog::log(event.how == Left::closed ? spdlog::level::info : spdlog::level::warn,
-                         "writer '{}' (pid {}) left: {} after {} messages{}{}", writer, event.pid,
-                         to_string(event.how), event.delivered, event.reason.empty() ? "" : ": ",
-                         printable(event.reason));
-    case Event::Kind::keeper_lost:
-      return spdlog::warn("the launcher is gone: should this owner die, no next one takes over");
-  }
-}
-
-/// One run of the command.
-class Printing {
- public:
-  Printing(const Options& options, Owner& owner, StopSignals& stop, int output, int events)
-      : options_(options),
-        owner_(owner),
-        stop_(stop),
-        output_(output),
-        events_(events),
-        has_events_(events >= 0),
-        progress_("messages", ::isatty(output) == 0) {}
-
-  int run() {
-    tell({{"event", "opened"},
-          {"name", owner_.name()},
-          {"pid", ::getpid()},
-          {"generation", owner_.generation()}});
-    for (;;) {
-      const std::size_t taken = owner_.drain([this](const Message& message) { print(message); });
-      if (const int status = write_out(); status != kOk) return status;
-      report();
-      applied_ += taken;
-      progress_.show(applied_);
-      if (taken == 0 && finished()) break;
-      wait(taken == 0);
-    }
-    tell({{"event", "closed"},
-          {"messages", applied_},
-          {"redelivered", redelivered_},
-          {"forgotten", owner_.forgotten()}});
-    return kOk;
-  }
-
- private:
-  void print(const Message& message) {
-    if (options_.tag) output_.add_column(message.writer());
-    if (options_.mark_redelivered) output_.add_column(message.redelivered() ? "again" : "new");
-    output_.add(message.text());
-    redelivered_ += message.redelivered() ? 1 : 0;
-  }
-
-  /// What was printed leaves this process, then the writers may forget it.
-  int write_out() {
-    if (output_.empty()) return kOk;
-    const LineWriter::Written written = output_.write_out(stop_);
-    const int why = errno;
-    if (written == LineWriter::Written::all) {
-      owner_.release_all();
-      return kOk;
-    }
-    progress_.clear();
-    const std::string where = options_.output.empty() ? "standard output" : options_.output;
-    const std::string reason =
-        written == LineWriter::Written::failed ? std::strerror(why) : "stopped by a second signal";
-    return complain(kCommand, kFailed,
-                    "cannot write messages to " + where + ": " + reason +
-                        "; the writers keep what was not written: start an owner of '" +
-                        owner_.name() + "' that can");
-  }
-
-  void report() {
-    while (const auto event = owner_.next_event()) {
-      progress_.clear();
-      had_writer_ = had_writer_ || event->kind != Event::Kind::keeper_lost;
-      log_event(*event);
-      tell(to_json(*event));
-    }
-  }
-
-  void tell(const nlohmann::ordered_json& json) {
-    if (!has_events_) return;
-    // A writer's name need not be UTF-8.
-    events_.add(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-    if (events_.write_out(stop_) == LineWriter::Written::all) return;
-    spdlog::warn("cannot write events: {}; none will follow", std::strerror(errno));
-    has_events_ = false;
-  }
-
-  /// Nothing was there in the last turn. True: end.
-  bool finished() {
-    if (closing_) return owner_.drained();
-    return options_.until_idle && had_writer_ && owner_.writers() == 0;
-  }
-
-  /// Until there is something to do; if not idle there is, and only signals are looked at.
-  void wait(bool idle) {
-    constexpr int kShowAgain = 200;  // milliseconds
-    std::array<pollfd, 2> ready{{{owner_.fd(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}}};
-    ::poll(ready.data(), ready.size(),
-           !idle || closing_    ? 0
-           : progress_.active() ? kShowAgain
-                                : -1);
-    if (stop_.count() > 0 && !closing_) {
-      closing_ = true;
-      owner_.close();
-      tell({{"event", "closing"}});
-    }
-  }
-
-  const Options& options_;
-  Owner& owner_;
-  StopSignals& stop_;
-  LineWriter output_;
-  LineWriter events_;
-  bool has_events_;
-  Progress progress_;
-  std::uint64_t applied_ = 0;
-  std::uint64_t redelivered_ = 0;
-  bool had_writer_ = false;
-  bool closing_ = false;
-};
-
 /// For CLI11: what is wrong with a number of bytes, or nothing.
 std::string check_ring(const std::string& bytes) {
   const std::uint64_t size = std::stoull(bytes);
@@ -233,23 +77,59 @@ std::string check_ring(const std::string& bytes) {
   return bytes + " bytes are no power of two from 4K to 2G; try 256K or 4M";
 }
 
+/// Exit status for a journal that cannot be opened.
+int exit_code_for_journal(Errc code) noexcept {
+  return code == Errc::system ? kCannotCreate : exit_code_for(code);
+}
+
+Result<Journal> open_journal(const Options& options) {
+  JournalOptions chosen;
+  if (options.survives == "process-death") chosen.durability = Durability::process_death;
+  return Journal::open(options.journal, chosen);
+}
+
+/// What the options say together, before anything is opened; empty: nothing is wrong.
+std::string what_does_not_fit(const Options& options) {
+  if (options.events == "-" && options.output.empty() && options.journal.empty()) {
+    return "--events - needs --output FILE: both would go to standard output";
+  }
+  if (!options.journal.empty() && options.ring_bytes > std::uint64_t{512} << 20) {
+    return "--journal takes messages of up to 512M: choose a smaller --ring";
+  }
+  return {};
+}
+
 int run_owner(const Options& options) {
-  if (options.events == "-" && options.output.empty()) {
-    return complain(kCommand, kUsage,
-                    "--events - needs --output FILE: both would go to standard output");
+  if (const std::string wrong = what_does_not_fit(options); !wrong.empty()) {
+    return complain(kCommand, kUsage, wrong);
   }
   raise_descriptor_limit();
+  OwnerOrders orders{options.tag, options.mark_redelivered, options.until_idle, "standard output"};
   Target output;
-  if (!output.open(options.output.empty() ? "-" : options.output)) {
-    return cannot_open(options.output);
+  if (options.journal.empty() || !options.output.empty()) {
+    if (!options.output.empty()) orders.output_name = options.output;
+    if (!output.open(options.output.empty() ? "-" : options.output)) {
+      return cannot_open(options.output);
+    }
+    orders.output = output.descriptor();
   }
   Target events;
   if (!options.events.empty() && !events.open(options.events)) return cannot_open(options.events);
+  orders.events = events.descriptor();
   StopSignals stop;
   if (!stop) {
     return complain(
         kCommand, kCannotCreate,
         std::string("cannot watch for signals: ") + std::strerror(errno) + "; raise `ulimit -n`");
+  }
+  std::optional<Journal> journal;
+  if (!options.journal.empty()) {
+    auto opened = open_journal(options);
+    if (!opened) {
+      const Error& error = opened.error();
+      return complain(kCommand, exit_code_for_journal(error.code), error.text);
+    }
+    journal.emplace(std::move(*opened));
   }
   OwnerOptions owner_options;
   owner_options.directory = options.directory;
@@ -258,25 +138,34 @@ int run_owner(const Options& options) {
   owner_options.manual_release = true;
   auto owner = Owner::open(options.name, std::move(owner_options));
   if (!owner) return complain(kCommand, exit_code_for(owner.error().code), owner.error().text);
-  return Printing(options, *owner, stop, output.descriptor(), events.descriptor()).run();
+  return OwnerRun(orders, *owner, journal, stop).run();
 }
 
 }  // namespace
 
 void add_owner(CLI::App& program, int& status) {
   auto options = std::make_shared<Options>();
-  CLI::App* owner = program.add_subcommand("owner", "Own NAME: print what its writers send");
+  CLI::App* owner =
+      program.add_subcommand("owner", "Own NAME: print what its writers send, or journal it");
   owner->footer(
       "Each message is a line; one that ends without a newline gets one. It is written out before "
       "the writer may forget it, so if this owner dies or cannot write, the next owner of NAME "
       "gets "
       "what is missing, and again what may have been written but not yet released.\n"
-      "Ctrl-C or SIGTERM: takes no more, writes what is there, ends with 0; twice: ends at once.\n"
-      "Exit status: 0 ended in order, 1 cannot write, 64 usage, 73 the name is taken or nothing "
-      "can be created, 77 permission.\n\n"
+      "With --journal each message is committed to a SQLite file before the writer may forget it, "
+      "and stands there exactly once, whoever is killed. While the disk is full or another program "
+      "has locked the file, that is tried again every second, and the writers wait.\n"
+      "Ctrl-C or SIGTERM: takes no more, writes what is there, ends with 0; twice, or while the "
+      "journal cannot be written to: ends at once.\n"
+      "Exit status: 0 ended in order, 1 cannot write, 64 usage, 65 the journal is damaged or of "
+      "another version or application, 73 the name is taken or nothing can be created, 75 the "
+      "journal is locked, 77 permission.\n\n"
       "Examples:\n"
       "  cortado owner log --output all.log\n"
-      "  cortado owner log --tag --until-idle | sort");
+      "  cortado owner log --tag --until-idle | sort\n"
+      "  cortado owner log --journal log.db\n"
+      "  sqlite3 log.db 'SELECT name, sequence, bytes FROM message m JOIN writer w ON w.id = "
+      "m.writer ORDER BY m.id'");
   owner->add_option("NAME,--name", options->name, "1 to 64 of A-Z a-z 0-9 . _ -")
       ->type_name("")
       ->required();
@@ -299,8 +188,18 @@ void add_owner(CLI::App& program, int& status) {
   owner->add_flag("--mark-redelivered", options->mark_redelivered,
                   "Put `new` or `again` and a tab before each line (behind WRITER): again = an "
                   "owner that died may have written it");
-  owner->add_option("--output", options->output, "To append to [standard output]")
+  owner
+      ->add_option("--output", options->output,
+                   "To append to [standard output; with --journal: nothing]")
       ->type_name("FILE");
+  owner->add_option("--journal", options->journal, "The SQLite file to make messages durable in")
+      ->type_name("FILE");
+  owner
+      ->add_option("--journal-survives", options->survives,
+                   "What is in the journal survives a power-loss, or at least any process-death "
+                   "(commits then do not wait for the disk)")
+      ->check(CLI::IsMember({"power-loss", "process-death"}))
+      ->type_name("WHAT");
   owner->add_flag("--until-idle", options->until_idle,
                   "End when a writer has joined, all have left, and all is written");
   owner
