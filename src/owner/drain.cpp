@@ -45,6 +45,8 @@ std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
     if (loop_mode && !forked()) prepare_descriptor(done != 0 || handler_threw || pending());
   }};
   if (armed) disarm();
+  if (wakes_owed) [[unlikely]]
+    ring_owed();
   if (loop_mode || drains_until_serve == 0) {
     serve(clock::time_point::min());
     drains_until_serve = knocking ? 1 : kIdleDrainsPerServe;

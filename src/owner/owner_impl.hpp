@@ -159,7 +159,8 @@ struct Owner::Impl {
   void prepare_descriptor(bool work_left) noexcept;
   void stir() noexcept;
   static void set_owner_state(OwnerLane& lane, std::uint64_t bit) noexcept;
-  static void ring_writer(OwnerLane& lane) noexcept;
+  void ring_writer(OwnerLane& lane) noexcept;
+  void ring_owed() noexcept;
 
   // flood.cpp
   void heard_doorbell(std::uint32_t slot) noexcept;
@@ -217,6 +218,7 @@ struct Owner::Impl {
   std::uint64_t dropped_events = 0;
   unsigned drains_until_serve = 0;
   bool departures = false;  ///< some lane is leaving
+  bool wakes_owed = false;  ///< some writer's wake-up could not be sent
   bool news = false;        ///< an event came since the last wait: the caller may not know yet
   std::uint64_t sleep_number = 0;  ///< of the last sleep; differs from all predecessors'
   bool armed = false;

@@ -47,6 +47,7 @@ struct OwnerLane {
   std::uint64_t redelivered_until = 0;
   std::uint64_t last_woken = lane::kNoWake;  ///< the wake_at that was served last
   std::uint32_t last_reply_wait = 0;         ///< the ticket that was served last
+  bool wake_owed = false;                    ///< its wake-up could not be sent
   bool leaving = false;                      ///< its writer is gone: drain to the end, then retire
   bool evicted = false;
   bool condemned = false;  ///< quarantined: not read any further

@@ -17,6 +17,7 @@
 // takes nobody's wake-up along. The doorbell is an eventfd that nobody reads, watched
 // edge-triggered.
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include <sys/socket.h>
@@ -88,7 +89,7 @@ bool Owner::Impl::wait_until(clock::time_point deadline) {
     }
   } while (clock::now() < spin_end);
 
-  bool stirred = std::exchange(news, false) || departure_due();
+  bool stirred = std::exchange(news, false) || departure_due() || wakes_owed;
   if (!stirred && arm()) {
     clock::time_point wake = deadline;
     for (const Pending& join : pending_joins) wake = std::min(wake, join.deadline);
@@ -103,7 +104,7 @@ bool Owner::Impl::wait_until(clock::time_point deadline) {
 
 /// After a drain, for a caller that sleeps on fd(): readable if there is work, else armed.
 void Owner::Impl::prepare_descriptor(bool work_left) noexcept {
-  work_left = std::exchange(news, false) || work_left || !arm() || departure_due();
+  work_left = std::exchange(news, false) || work_left || wakes_owed || !arm() || departure_due();
   if (work_left && !signalled) os::signal_event(self_event.get());
   if (!work_left && signalled) os::drain_event(self_event.get());
   signalled = work_left;
@@ -118,10 +119,21 @@ void Owner::Impl::stir() noexcept {
 }
 
 void Owner::Impl::ring_writer(OwnerLane& lane) noexcept {
-  // A full socket buffer means unread bytes: the writer's sleep ends at once. A failure means that
-  // the writer is gone, and its hang-up tells.
+  // A full socket buffer means unread bytes: the writer's sleep ends at once. A broken connection
+  // means that the writer is gone, and its hang-up tells. Without memory for the byte the writer
+  // would sleep on: the byte is owed.
   const std::byte look_again{1};
-  static_cast<void>(::send(lane.connection.get(), &look_again, 1, MSG_DONTWAIT | MSG_NOSIGNAL));
+  const auto sent = ::send(lane.connection.get(), &look_again, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  lane.wake_owed = sent < 0 && (errno == ENOBUFS || errno == ENOMEM);
+  wakes_owed = wakes_owed || lane.wake_owed;
+}
+
+/// The owner does not sleep while it owes a byte: wait and fd() say that there is work.
+void Owner::Impl::ring_owed() noexcept {
+  wakes_owed = false;
+  for (OwnerLane* lane : lanes) {
+    if (lane->wake_owed) ring_writer(*lane);
+  }
 }
 
 }  // namespace cortado
