@@ -247,7 +247,12 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
   OwnerLane& adopted = *slots[slot];
   lanes.push_back(&adopted);
   resume(adopted);
-  if (auto watched = watch(adopted); !watched) condemn(adopted, watched.error().text);
+  if (auto watched = watch(adopted); !watched) {
+    // No fault of its writer's: that one is not told `quarantined`, but joins anew with what is
+    // left.
+    adopted.reason = watched.error().text;
+    return retire(adopted, Left::quarantined);
+  }
   if (adopted.evicted) writer_left(slot);
   if (record.stage.load() == lane::KeptLane::Stage::offered) {
     // Should it fail: the writer is gone, or its join times out and it hangs up.
