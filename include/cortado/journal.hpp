@@ -12,8 +12,11 @@
 //   options.manual_release = true;
 //   auto owner = cortado::Owner::open("orders", options);
 //   for (;;) {
-//     auto applied = journal->drain(*owner, apply);          // taken, applied, committed, released
-//     if (applied ? *applied == 0 : is_passing(applied.error().code)) owner->wait(250ms);
+//     auto done = journal->drain(*owner, apply);             // taken, applied, committed, released
+//     if (done && *done == 0) owner->wait(250ms);
+//     if (!done && !is_passing(done.error().code)) return fail(done.error());
+//     if (!done) std::this_thread::sleep_for(1s);            // disk full, or locked: nothing is
+//     lost
 //   }
 //
 // The file, version 1 (PRAGMA application_id 0x636f6a6f, PRAGMA user_version 1):

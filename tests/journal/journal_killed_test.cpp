@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <gtest/gtest.h>
@@ -149,6 +150,28 @@ class KilledJournal : public ::testing::TestWithParam<std::pair<Durability, bool
     return true;
   }
 
+  /// The child runs to its end. How often it waited for the disk while it committed.
+  int syncs_of_commit(int& status) {
+    new (progress_) Progress{};
+    const pid_t child = ::fork();
+    if (child == 0) run_child();
+    ::waitpid(child, &status, 0);
+    if (WIFEXITED(status)) return 0;  // kCannotTrace
+    ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+    int syncs = 0;
+    for (;;) {
+      ::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+      ::waitpid(child, &status, 0);
+      if (!WIFSTOPPED(status)) return syncs;
+      __ptrace_syscall_info info{};
+      ::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info);
+      const bool entered = info.op == PTRACE_SYSCALL_INFO_ENTRY;
+      const bool sync = info.entry.nr == SYS_fsync || info.entry.nr == SYS_fdatasync;
+      const bool committing = progress_->opened.load() && !progress_->committed.load();
+      if (entered && sync && committing) ++syncs;
+    }
+  }
+
   /// Wrong if a part of it is there.
   void judge(std::uint64_t& whole, std::uint64_t& absent) {
     const std::uint64_t size = batch_behind(before_).size();
@@ -223,6 +246,22 @@ TEST_P(KilledJournal, at_any_system_call_has_the_batch_wholly_or_not_at_all) {
   EXPECT_GT(stops, 50);
   EXPECT_GT(whole, 1U);
   EXPECT_GT(absent, 1U);
+}
+
+TEST_P(KilledJournal, waits_for_the_disk_in_a_commit_if_it_is_to_survive_a_power_loss) {
+  ASSERT_NO_FATAL_FAILURE(make_old_file());
+  begin();
+  int status = 0;
+  const int syncs = syncs_of_commit(status);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kCannotTrace) {
+    GTEST_SKIP() << "this process may not trace its child";
+  }
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+  if (GetParam().first == Durability::power_loss) {
+    EXPECT_GT(syncs, 0);
+  } else {
+    EXPECT_EQ(syncs, 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Journals, KilledJournal,

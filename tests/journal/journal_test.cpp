@@ -249,8 +249,6 @@ TEST_F(JournalTest, of_a_parent_is_not_used_by_its_forked_child) {
 /// With a real owner, and writers of this process.
 class JournalledOwner : public JournalTest {
  protected:
-  static constexpr std::chrono::seconds kWatchdog{60};
-
   cortado::Owner open_owner(bool manual_release = true) const {
     cortado::OwnerOptions options;
     options.directory = directory.path();

@@ -20,13 +20,15 @@ using cortado::test::Fault;
 class JournalledScene {
  public:
   JournalledScene(std::uint32_t writers, std::uint64_t messages, std::uint32_t length,
-                  std::uint64_t scene_seed)
-      : scene_(writers, messages, length, scene_seed) {}
+                  std::uint64_t scene_seed, bool survives_power_loss)
+      : scene_(writers, messages, length, scene_seed), power_loss_(survives_power_loss) {}
 
   Scene& operator*() { return scene_; }
   Scene* operator->() { return &scene_; }
   std::vector<std::string> owner_command() const {
-    return {sibling("journal_owner"), "scene", scene_.directory()};
+    std::vector<std::string> command{sibling("journal_owner"), "scene", scene_.directory()};
+    if (power_loss_) command.emplace_back("power-loss");
+    return command;
   }
 
   /// What is wrong with the journal; empty if nothing is.
@@ -68,6 +70,7 @@ class JournalledScene {
 
  private:
   Scene scene_;
+  bool power_loss_;
 };
 
 constexpr std::uint32_t kWriters = 3;
@@ -87,7 +90,7 @@ TEST(KilledJournalOwner, without_a_keeper_leaves_each_message_once_in_the_journa
   for (int round = 0; round < rounds(20); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     JournalledScene scene(kWriters, kMessages, 16 + static_cast<std::uint32_t>(random() % 100),
-                          random());
+                          random(), round % 2 == 1);
     pid_t owner = scene->spawn(scene.owner_command());
     std::vector<pid_t> writers;
     for (std::uint32_t i = 0; i < kWriters; ++i) {
@@ -115,7 +118,7 @@ TEST(KilledJournalOwner, under_a_keeper_leaves_each_message_once_in_the_journal)
   for (int round = 0; round < rounds(20); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     JournalledScene scene(kWriters, kMessages, 16 + static_cast<std::uint32_t>(random() % 100),
-                          random());
+                          random(), round % 2 == 1);
     cortado::GroupOptions options;
     options.name = "scene";
     options.directory = scene->directory();

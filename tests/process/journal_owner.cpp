@@ -1,7 +1,7 @@
 // An owner that keeps a journal, as a program of its own.
 //
-//   journal_owner NAME DIRECTORY      the journal is DIRECTORY/journal.db; ends when idle or on
-//                                     SIGTERM
+//   journal_owner NAME DIRECTORY [power-loss]      the journal is DIRECTORY/journal.db; ends on
+//                                                  SIGTERM
 //
 // It counts in the handler's file what it applies (the new messages), so that others can tell how
 // far it is. What is judged stands in the journal alone.
@@ -33,8 +33,8 @@ int fail(const cortado::Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "journal_owner: usage: journal_owner NAME DIRECTORY\n");
+  if (argc < 3) {
+    std::fprintf(stderr, "journal_owner: usage: journal_owner NAME DIRECTORY [power-loss]\n");
     return 64;
   }
   const std::string name = argv[1];
@@ -42,9 +42,7 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, [](int) { stopping = 1; });
   MappedFile<HandlerRecord> file(handler_file(directory), handler_bytes(1));
   cortado::JournalOptions journal_options;
-  if (std::getenv("JOURNAL_OWNER_SYNC") == nullptr) {
-    journal_options.durability = cortado::Durability::process_death;
-  }
+  if (argc == 3) journal_options.durability = cortado::Durability::process_death;
   auto journal = cortado::Journal::open(directory + "/journal.db", journal_options);
   if (!journal) return fail(journal.error());
   cortado::OwnerOptions options;
