@@ -62,7 +62,8 @@ bool Owner::Impl::serve(clock::time_point deadline) {
           break;
       }
     }
-    if (count < static_cast<int>(seen.size()) || polls == kPollsPerServe) break;
+    // Who knocks and is not heard this time would be seen again and again.
+    if (count < static_cast<int>(seen.size()) || polls == kPollsPerServe || hellos == 0) break;
     count = poller.wait(seen, clock::time_point::min());
   }
   if (!pending_joins.empty()) drop_overdue_pending();
