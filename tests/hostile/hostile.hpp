@@ -5,10 +5,10 @@
 // moved; else its lane must have been quarantined.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,8 +58,8 @@ class Hostile {
     commit.flags |= ring::flag::committed;
     const std::uint64_t next = position_ + ring::record_bytes(commit.length);
     ring::word_at(ring(), capacity(), next).store(0, std::memory_order_relaxed);
-    std::memcpy(ring() + (position_ & (capacity() - 1)) + ring::kWordBytes, bytes.data(),
-                bytes.size());
+    std::ranges::copy(std::as_bytes(std::span(bytes)),
+                      ring() + (position_ & (capacity() - 1)) + ring::kWordBytes);
     publish_word(ring::pack(commit));
     position_ = next;
     ++sequence_;
