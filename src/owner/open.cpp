@@ -255,8 +255,12 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
   }
   if (adopted.evicted) writer_left(slot);
   if (record.stage.load() == lane::KeptLane::Stage::offered) {
-    // Should it fail: the writer is gone, or its join times out and it hangs up.
-    send_welcome(adopted, handles.segment.get());
+    // Should it fail: the writer is gone, or its join times out and it hangs up. It may have had
+    // the predecessor's, so the lane is read to its end; and it is told of as joined once, not by
+    // each owner that dies here.
+    if (!send_welcome(adopted, handles.segment.get())) {
+      record.stage.store(lane::KeptLane::Stage::joined, std::memory_order_release);
+    }
     announce(adopted, Event::Kind::joined);
   } else {
     announce(adopted, Event::Kind::adopted);

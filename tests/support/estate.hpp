@@ -134,6 +134,9 @@ class Estate {
   /// must not have a generation that was there already.
   void skip_generation() { got(keeper_.begin_generation()); }
 
+  /// The writer's end of the lane's connection is closed, as by its death. After hand_over.
+  void hang_up() { writers_end_.reset(); }
+
   /// A writer of this process that goes on behind the record that ends at `position`. Its
   /// connection is not the lane's: when it is destroyed, the lane does not end.
   Writer attach_writer(std::uint64_t position, std::uint64_t sequence) {

@@ -208,6 +208,33 @@ TEST(Takeover, tells_of_a_writer_that_no_owner_told_of_as_joined) {
   EXPECT_EQ(owner->drain([](const Message&) {}), 1U);
 }
 
+/// It had its Welcome, sent something, and died, as the owner did before it could note the Welcome.
+TEST(Takeover, tells_of_a_writer_as_joined_once_though_it_is_gone_and_owners_die) {
+  Estate estate(0);
+  estate.begin({});
+  estate.kept_lane().stage.store(lane::KeptLane::Stage::offered);
+  Writer writer = estate.attach_writer(0, 0);
+  ASSERT_EQ(writer.try_send("m"), SendStatus::sent);
+  for (const char* const event : {"joined ", "adopted ", "adopted "}) {
+    estate.hand_over();
+    estate.hang_up();
+    auto owner = Owner::open(Estate::kName);
+    ASSERT_TRUE(owner) << owner.error().text;
+    EXPECT_EQ(told(owner->next_event().value()), event + std::string(Estate::kWriter));
+    EXPECT_FALSE(owner->next_event());
+  }
+  estate.hand_over();
+  auto owner = Owner::open(Estate::kName);
+  ASSERT_TRUE(owner) << owner.error().text;
+  EXPECT_EQ(owner->drain([](const Message&) {}), 1U);
+  EXPECT_EQ(told(owner->next_event().value()), std::string("adopted ") + Estate::kWriter);
+  while (owner->writers() != 0) {
+    owner->wait(kWatchdog);
+    owner->drain([](const Message&) {});
+  }
+  EXPECT_EQ(told(owner->next_event().value()), std::string("left ") + Estate::kWriter + " died");
+}
+
 /// An ask that the dead owner had answered, and had in hand.
 class AnsweredAsk : public testing::TestWithParam<bool> {};
 
