@@ -234,7 +234,13 @@ void Rendezvous::withdraw() noexcept {
   }
 }
 
-Result<os::Descriptor> connect_to_owner(std::string_view name, const std::string& directory) {
+bool Door::stands() const noexcept {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+
+Result<os::Descriptor> connect_to_owner(std::string_view name, const std::string& directory,
+                                        Door* door) {
   if (auto checked = check_name(name); !checked) return checked.error();
   const std::string file = socket_file(name);
   const std::string path = joined(directory, file);
@@ -272,6 +278,7 @@ Result<os::Descriptor> connect_to_owner(std::string_view name, const std::string
   }
   // Its forked child may listen still.
   if (os::peer_has_exited(socket.get())) return no_owner(name, path);
+  if (door != nullptr) *door = {path, target.st_dev, target.st_ino};
   return socket;
 }
 

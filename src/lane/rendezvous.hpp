@@ -76,11 +76,23 @@ class Rendezvous {
   std::uint64_t epoch_ = 0;
 };
 
+/// The socket file that a connection went through. An owner that ends removes it, and the next one
+/// puts another in its place: whoever knocked there and was not heard will not be. (A forked child
+/// of that owner can hold the listener, or the accepted connection, so that no hang-up tells.)
+struct Door {
+  std::string path;
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  bool stands() const noexcept;
+};
+
 /// Connects to the owner of that name. Does not wait. The socket is non-blocking and close-on-exec.
 ///
 /// invalid_argument: the name. no_owner: nobody listens there: start one. try_again: more joins are
 /// waiting than the owner has taken so far. permission: the socket, or the process behind it,
 /// belongs neither to this user nor to the directory's.
-Result<os::Descriptor> connect_to_owner(std::string_view name, const std::string& directory);
+Result<os::Descriptor> connect_to_owner(std::string_view name, const std::string& directory,
+                                        Door* door = nullptr);
 
 }  // namespace cortado

@@ -126,7 +126,7 @@ Result<void> Writer::Impl::knock() {
   if (auto valid = check_name(owner); !valid) return valid;
   auto directory = rendezvous_directory(options.directory, Access::join);
   if (!directory) return directory.error();
-  auto socket = connect_to_owner(owner, *directory);
+  auto socket = connect_to_owner(owner, *directory, &door);
   if (!socket) return socket.error();
   auto hello = make_hello(options);
   if (!hello) return hello.error();
@@ -140,7 +140,7 @@ Result<void> Writer::Impl::knock() {
   return {};
 }
 
-/// False: nothing came yet.
+/// False: nothing came yet. try_again: nothing will.
 Result<bool> Writer::Impl::hear_welcome() {
   lane::Welcome welcome;
   std::vector<os::Descriptor> handed;
@@ -151,7 +151,7 @@ Result<bool> Writer::Impl::hear_welcome() {
   ssize_t received = hear();
   // A refusal by who did not read our Hello: the reset is told first, once.
   if (received == -ECONNRESET) received = hear();
-  const bool gone = received == -EAGAIN && os::peer_has_exited(knocking.get());
+  const bool gone = received == -EAGAIN && (!door.stands() || os::peer_has_exited(knocking.get()));
   if (gone) received = hear();  // it may have answered meanwhile
   if (received == -EAGAIN && !gone) return false;
   os::Descriptor socket = std::move(knocking);

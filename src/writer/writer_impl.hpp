@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "lane/handshake.hpp"
+#include "lane/rendezvous.hpp"
 #include "lane/segment.hpp"
 #include "os/descriptor.hpp"
 #include "os/poller.hpp"
@@ -144,6 +145,7 @@ struct Writer::Impl {
   os::Poller poller;
 
   os::Descriptor knocking;  ///< a connection whose Welcome has not come yet
+  Door door;                ///< that it went through
   std::deque<Backlog> backlog;
   std::uint64_t failed_sequence = 0;  ///< the message that the last owner to fail was handling
   std::uint32_t attempts = 0;         ///< owners that failed there

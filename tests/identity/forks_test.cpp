@@ -94,6 +94,24 @@ TEST_F(ForkedOwner, that_dies_while_a_writer_knocks_keeps_it_not_from_the_next) 
   EXPECT_EQ(knocking.wait(), 0);
 }
 
+/// The process that listened lives: that tells nothing.
+TEST_F(ForkedOwner, that_ends_in_order_while_a_writer_knocks_keeps_it_not_from_the_next) {
+  Fault fault("owner-forks");
+  std::optional<cortado::Owner> owner(open());
+  ForkedChild knocking([this](Line&) {  // it has the listener, too
+    cortado::Writer writer = joined("knocking");
+    return writer.try_send("at last") == SendStatus::sent ? 0 : 1;
+  });
+  pollfd knocked{owner->fd(), POLLIN, 0};
+  ASSERT_EQ(::poll(&knocked, 1, 60'000), 1);
+  owner.reset();
+  fault.fired();
+  owner.emplace(open());
+  serve_until_heard(*owner, 1);
+  EXPECT_EQ(heard, Texts{"knocking: at last"});
+  EXPECT_EQ(knocking.wait(), 0);
+}
+
 TEST_F(ForkedOwner, is_not_disturbed_by_a_child_that_returns_from_the_handler) {
   Fault fault("owner-forks");
   auto owner = open();
