@@ -21,11 +21,12 @@ using process_test::rounds;
 using process_test::Scene;
 using process_test::seed;
 
-/// Stops a child of this process, and returns when it is stopped.
-void stop(pid_t pid) {
-  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
-  siginfo_t stopped{};
-  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &stopped, WSTOPPED | WNOWAIT), 0);
+/// Stops a child of this process, and returns when it is stopped. False: it has ended.
+bool stop(pid_t pid) {
+  ::kill(pid, SIGSTOP);
+  siginfo_t now{};
+  EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &now, WSTOPPED | WEXITED | WNOWAIT), 0);
+  return now.si_code == CLD_STOPPED;
 }
 
 /// What all scenes must end with: every writer said that all is applied, and the files agree.
@@ -44,41 +45,50 @@ class Stopped : public Meeting {};
 TEST_F(Stopped, writer_pauses_its_own_lane_only_and_is_never_retired) {
   Fault fault("writer-stopped");
   std::mt19937_64 random(seed());
-  const std::uint32_t writers = 3;
-  const std::uint64_t messages = 200'000;
-  for (int round = 0; round < rounds(4); ++round) {
+  const std::uint32_t writers = 4;
+  const std::uint32_t late = writers - 1;
+  const std::uint64_t messages = 50'000;
+  int outlasted = 0;
+  for (int round = 0; round < rounds(3); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
-    Scene scene(writers, messages, 16 + static_cast<std::uint32_t>(random() % 100), random());
+    Scene scene(writers, 4 * messages, 16 + static_cast<std::uint32_t>(random() % 100), random());
+    const auto victim = static_cast<std::uint32_t>(random() % late);
+    scene.writer(late).gated = 1;
+    for (std::uint32_t i = 0; i < writers; ++i) {
+      if (i != victim) scene.writer(i).target = messages;
+    }
     const pid_t owner = scene.spawn(scene.owner_command("plain"), {"ACTOR_RING=4096"});
     std::vector<pid_t> pids;
     for (std::uint32_t i = 0; i < writers; ++i) {
       pids.push_back(scene.spawn(scene.writer_command(i)));
     }
-    const auto victim = static_cast<std::uint32_t>(random() % writers);
     scene.until([&] { return scene.writer(victim).started.load() > 0; });
     // At random moments, and at any instruction: in a send, in its sleep, on its way.
-    for (int i = 0; i < 200 && scene.writer(victim).sent.load() < messages / 2; ++i) {
-      stop(pids[victim]);
-      fault.fired();
+    for (int i = 0; i < 200 && scene.writer(victim).sent.load() < messages; ++i) {
+      if (stop(pids[victim])) fault.fired();
       ::kill(pids[victim], SIGCONT);
       for (std::uint64_t spins = random() % 200'000; spins > 0; --spins)
         std::atomic_signal_fence(std::memory_order_seq_cst);
     }
-    // It stands still until all others are through.
-    stop(pids[victim]);
-    fault.fired();
+    // It stands still until all others are through, one of which begins only now; the first time
+    // for longer than any sensible guess at a death would take.
+    const bool stands = stop(pids[victim]);
+    outlasted += stands ? 1 : 0;
+    const auto enough = std::chrono::steady_clock::now() + (round == 0 ? 2s : 0s);
     const std::uint64_t there = scene.writer(victim).sent.load();
+    scene.writer(late).go.store(1);
     scene.until([&] {
       for (std::uint32_t i = 0; i < writers; ++i) {
         if (i != victim && scene.writer(i).finished.load() == 0) return false;
       }
-      return true;
+      return std::chrono::steady_clock::now() >= enough;
     });
     EXPECT_EQ(scene.writer(victim).sent.load(), there);
     EXPECT_EQ(scene.handler().died.load(), 0U);
     ::kill(pids[victim], SIGCONT);
     expect_complete(scene, owner, pids);
   }
+  EXPECT_GT(outlasted, 0) << "the writer was always faster than this test";
   std::printf("writers stopped %llu times\n", static_cast<unsigned long long>(fault.count()));
 }
 
