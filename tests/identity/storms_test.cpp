@@ -142,7 +142,7 @@ TEST_F(Storm, of_signals_and_empty_wake_ups_on_both_sides_loses_nothing) {
       };
       if (owner.drain(count) == 0) owner.wait(kWatchdog);
       for (auto& lane : inside(owner).lanes) {  // wakes a writer that may not sleep, or for nothing
-        cortado::test::OwnerParts::ring_writer(*lane);
+        inside(owner).ring_writer(*lane);
       }
       for (cortado::Event& event : events(owner)) {
         if (event.kind == cortado::Event::Kind::left) left.push_back(event);
