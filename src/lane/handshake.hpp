@@ -52,6 +52,11 @@ struct Hello {
   std::uint32_t schema_count = 0;
   std::uint32_t reserved = 0;
   std::array<WireSchema, kMaxSchemas> schemas{};
+
+  /// Whether `received` bytes are a Hello at all; what it says is the owner's to judge.
+  bool well_formed(std::size_t received) const noexcept {
+    return received == sizeof *this && magic == kHelloMagic;
+  }
 };
 static_assert(sizeof(Hello) == 120 + kMaxSchemas * 64);
 static_assert(std::is_trivially_copyable_v<Hello>);
@@ -68,6 +73,11 @@ struct Welcome {
   WriterId identity;           ///< the one that was presented, or a new one
   char name[kNameBytes] = {};  ///< the writer's name as accepted
   char text[256] = {};         ///< one line, if refused
+
+  /// Whether `received` bytes are a Welcome at all.
+  bool well_formed(std::size_t received) const noexcept {
+    return received == sizeof *this && magic == kWelcomeMagic;
+  }
 };
 static_assert(sizeof(Welcome) == 376);
 static_assert(std::is_trivially_copyable_v<Welcome>);

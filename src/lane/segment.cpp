@@ -93,36 +93,37 @@ Result<std::unique_ptr<LaneMemory>> LaneMemory::map(int memfd, RingSizes sizes) 
   return memory;
 }
 
-Result<RingSizes> read_lane_sizes(int memfd) {
-  const auto refuse = [](const std::string& why) {
-    return Error{Errc::version_mismatch, "cannot use the lane's segment: " + why +
-                                             "; build owner and writer with the same cortado"};
-  };
-  struct stat status {};
-  if (::fstat(memfd, &status) != 0) return os::system_error(errno, "examine", "a lane's segment");
-  struct {
-    std::uint64_t magic;
-    std::uint32_t layout_version;
-    std::uint32_t lane_id;
-    std::uint64_t ring_bytes;
-    std::uint64_t reply_bytes;
-  } head{};
-  if (::pread(memfd, &head, sizeof head, 0) != static_cast<ssize_t>(sizeof head)) {
-    return refuse("it is too short");
-  }
-  if (head.magic != kMagic) return refuse("it does not begin with the magic number");
+namespace {
+
+Error unusable(const std::string& why) {
+  return {Errc::version_mismatch, "cannot use the lane's segment: " + why +
+                                      "; build owner and writer with the same cortado"};
+}
+
+}  // namespace
+
+Result<RingSizes> check_lane_head(const LaneHead& head, std::uint64_t segment_bytes) {
+  if (head.magic != kMagic) return unusable("it does not begin with the magic number");
   if (head.layout_version != ring::kLayoutVersion) {
-    return refuse("it has layout " + std::to_string(head.layout_version) + ", this program " +
-                  std::to_string(ring::kLayoutVersion));
+    return unusable("it has layout " + std::to_string(head.layout_version) + ", this program " +
+                    std::to_string(ring::kLayoutVersion));
   }
   if (!ring::valid_capacity(head.ring_bytes) || !ring::valid_capacity(head.reply_bytes)) {
-    return refuse("a ring's size is not a power of two in range");
+    return unusable("a ring's size is not a power of two in range");
   }
   const RingSizes sizes{head.ring_bytes, head.reply_bytes};
-  if (static_cast<std::uint64_t>(status.st_size) != sizes.segment_bytes()) {
-    return refuse("its size does not match its rings");
-  }
+  if (segment_bytes != sizes.segment_bytes()) return unusable("its size does not match its rings");
   return sizes;
+}
+
+Result<RingSizes> read_lane_sizes(int memfd) {
+  struct stat status {};
+  if (::fstat(memfd, &status) != 0) return os::system_error(errno, "examine", "a lane's segment");
+  LaneHead head{};
+  if (::pread(memfd, &head, sizeof head, 0) != static_cast<ssize_t>(sizeof head)) {
+    return unusable("it is too short");
+  }
+  return check_lane_head(head, static_cast<std::uint64_t>(status.st_size));
 }
 
 struct KeptMemory::Region {

@@ -45,8 +45,21 @@ class LaneMemory {
   RingSizes sizes_;
 };
 
-/// Reads the sizes that a lane's control page declares, and checks them against the size of the
-/// memfd: magic, layout version, powers of two, in range. For a writer, and for a successor.
+/// How a lane's control page begins: the fields of LaneControl that are written once.
+struct LaneHead {
+  std::uint64_t magic;
+  std::uint32_t layout_version;
+  std::uint32_t lane_id;
+  std::uint64_t ring_bytes;
+  std::uint64_t reply_bytes;
+};
+static_assert(sizeof(LaneHead) == offsetof(LaneControl, start_position));
+
+/// The sizes that it declares, checked against those of the segment: magic, layout version, powers
+/// of two, in range. version_mismatch: one of them is wrong.
+Result<RingSizes> check_lane_head(const LaneHead& head, std::uint64_t segment_bytes);
+
+/// The same for the segment behind a memfd. For a writer, which maps by it.
 Result<RingSizes> read_lane_sizes(int memfd);
 
 /// A mapped kept segment. Private memory if there is no keeper to hold it.

@@ -162,14 +162,12 @@ void Owner::Impl::hear_hello(std::uint32_t pending_id) {
       hello.protocol_version != lane::kProtocolVersion) {
     return refuse(connection.get(), other_version(hello));
   }
-  if (received != static_cast<ssize_t>(sizeof hello) || hello.magic != lane::kHelloMagic) {
-    if (received > 0) {
-      refuse(connection.get(), {Errc::version_mismatch,
-                                "cannot join '" + name +
-                                    "': the owner does not understand this Hello; build both with "
-                                    "the same cortado"});
-    }
-    return;
+  if (received <= 0) return;
+  if (!hello.well_formed(static_cast<std::size_t>(received))) {
+    return refuse(connection.get(), {Errc::version_mismatch,
+                                     "cannot join '" + name +
+                                         "': the owner does not understand this Hello; build both "
+                                         "with the same cortado"});
   }
   invite(hello, std::move(connection));
 }

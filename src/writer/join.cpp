@@ -140,6 +140,35 @@ Result<void> Writer::Impl::knock() {
   return {};
 }
 
+/// Whether this Welcome, of which receive_message said `received`, lets this writer in.
+Result<void> Writer::Impl::check_welcome(const lane::Welcome& welcome, ssize_t received,
+                                         std::size_t descriptors) const {
+  const std::string who = "cannot join '" + owner + "': ";
+  // Magic and version stand first in every version, also in a Welcome that is longer than ours.
+  const bool said = received > 0 || received == -EPROTO;
+  if (said && welcome.magic == lane::kWelcomeMagic &&
+      welcome.protocol_version != lane::kProtocolVersion) {
+    return Error{Errc::version_mismatch,
+                 who + "its owner speaks protocol " + std::to_string(welcome.protocol_version) +
+                     ", this writer " + std::to_string(lane::kProtocolVersion) +
+                     "; build both with the same cortado"};
+  }
+  if (received <= 0) return Error{Errc::try_again, who + "its owner went away"};
+  if (!welcome.well_formed(static_cast<std::size_t>(received))) {
+    return Error{Errc::version_mismatch,
+                 who + "its owner was built with another cortado; build both with the same"};
+  }
+  if (welcome.refused != 0) {
+    const std::uint32_t code =
+        std::min<std::uint32_t>(welcome.refused - 1, static_cast<std::uint32_t>(Errc::system));
+    return Error{static_cast<Errc>(code), std::string(lane::get_text(welcome.text))};
+  }
+  if (descriptors < 2) {
+    return Error{Errc::version_mismatch, who + "the Welcome lacks descriptors"};
+  }
+  return {};
+}
+
 /// False: nothing came yet. try_again: nothing will.
 Result<bool> Writer::Impl::hear_welcome() {
   lane::Welcome welcome;
@@ -155,28 +184,9 @@ Result<bool> Writer::Impl::hear_welcome() {
   if (gone) received = hear();  // it may have answered meanwhile
   if (received == -EAGAIN && !gone) return false;
   os::Descriptor socket = std::move(knocking);
-  const std::string who = "cannot join '" + owner + "': ";
-  // Magic and version stand first in every version, also in a Welcome that is longer than ours.
-  const bool said = received > 0 || received == -EPROTO;
-  if (said && welcome.magic == lane::kWelcomeMagic &&
-      welcome.protocol_version != lane::kProtocolVersion) {
-    return Error{Errc::version_mismatch,
-                 who + "its owner speaks protocol " + std::to_string(welcome.protocol_version) +
-                     ", this writer " + std::to_string(lane::kProtocolVersion) +
-                     "; build both with the same cortado"};
+  if (auto let_in = check_welcome(welcome, received, handed.size()); !let_in) {
+    return let_in.error();
   }
-  if (received <= 0) return Error{Errc::try_again, who + "its owner went away"};
-  if (received != static_cast<ssize_t>(sizeof welcome) || welcome.magic != lane::kWelcomeMagic) {
-    return Error{Errc::version_mismatch,
-                 who + "its owner was built with another cortado; build both with the same"};
-  }
-  if (welcome.refused != 0) {
-    const std::uint32_t code =
-        std::min<std::uint32_t>(welcome.refused - 1, static_cast<std::uint32_t>(Errc::system));
-    return Error{static_cast<Errc>(code), std::string(lane::get_text(welcome.text))};
-  }
-  if (handed.size() < 2)
-    return Error{Errc::version_mismatch, who + "the Welcome lacks descriptors"};
   auto sizes = lane::read_lane_sizes(handed[0].get());
   if (!sizes) return sizes.error();
   if (auto sealed = os::verify_memory_file(handed[0].get(), sizes->segment_bytes()); !sealed) {

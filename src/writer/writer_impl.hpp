@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "lane/handshake.hpp"
 #include "lane/rendezvous.hpp"
 #include "lane/segment.hpp"
@@ -56,6 +58,8 @@ struct Writer::Impl {
   static Result<std::unique_ptr<Impl>> prepare(std::string owner, JoinOptions options);
   Result<void> knock();
   Result<bool> hear_welcome();
+  Result<void> check_welcome(const lane::Welcome& welcome, ssize_t received,
+                             std::size_t descriptors) const;
   Result<void> enter(std::shared_ptr<lane::LaneMemory> memory, os::Descriptor bell,
                      os::Descriptor socket, os::Descriptor process);
   void lose_owner();
