@@ -15,6 +15,7 @@
 #include <cortado/result.hpp>
 #include <cortado/writer_id.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -82,13 +83,18 @@ struct Welcome {
 static_assert(sizeof(Welcome) == 376);
 static_assert(std::is_trivially_copyable_v<Welcome>);
 
-/// A writer's name: at most 63 bytes, none a control character, so that it can be shown in a line.
+constexpr bool is_control(char c) noexcept {
+  return (c >= 0 && c < ' ') || c == 0x7f;
+}
+
+/// Has no control character, so that it can be shown in a line.
+constexpr bool valid_name(std::string_view name, std::size_t field_bytes) noexcept {
+  return name.size() < field_bytes && std::none_of(name.begin(), name.end(), is_control);
+}
+
+/// A writer's name: at most 63 bytes, none a control character.
 constexpr bool valid_writer_name(std::string_view name) noexcept {
-  if (name.size() >= kNameBytes) return false;
-  for (const char c : name) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) return false;
-  }
-  return true;
+  return valid_name(name, kNameBytes);
 }
 
 /// Copies with truncation, always zero-terminated and zero-padded.

@@ -161,10 +161,18 @@ Result<void> Writer::Impl::check_welcome(const lane::Welcome& welcome, ssize_t r
   if (welcome.refused != 0) {
     const std::uint32_t code =
         std::min<std::uint32_t>(welcome.refused - 1, static_cast<std::uint32_t>(Errc::system));
-    return Error{static_cast<Errc>(code), std::string(lane::get_text(welcome.text))};
+    std::string text(lane::get_text(welcome.text));
+    std::replace_if(text.begin(), text.end(), lane::is_control, '?');
+    return Error{static_cast<Errc>(code),
+                 text.empty() ? who + "its owner refuses and does not say why" : std::move(text)};
   }
   if (descriptors < 2) {
     return Error{Errc::version_mismatch, who + "the Welcome lacks descriptors"};
+  }
+  // It is presented again to the next owner.
+  const std::string_view given = lane::get_text(welcome.name);
+  if (given.empty() || !lane::valid_writer_name(given)) {
+    return Error{Errc::version_mismatch, who + "the Welcome gives a name that cannot be"};
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <cortado/owner.hpp>
 #include <cortado/writer.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -13,6 +14,7 @@
 
 #include <sys/socket.h>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <unistd.h>
@@ -74,10 +76,10 @@ class HelloTest : public ::testing::Test {
   }
 
   /// What a writer makes of this Welcome.
-  Error join_answered_with(const lane::Welcome& welcome) {
-    return join_answered_with(bytes_of(welcome));
+  Error join_answered_with(const lane::Welcome& welcome, std::span<const int> handed = {}) {
+    return join_answered_with(bytes_of(welcome), handed);
   }
-  Error join_answered_with(std::span<const std::byte> welcome) {
+  Error join_answered_with(std::span<const std::byte> welcome, std::span<const int> handed = {}) {
     auto place = Rendezvous::bind("orders", directory.path());
     EXPECT_TRUE(place) << place.error().text;
     std::thread owner([&] {
@@ -87,7 +89,7 @@ class HelloTest : public ::testing::Test {
       lane::Hello hello;
       EXPECT_EQ(::recv(connection.get(), &hello, sizeof hello, 0),
                 static_cast<ssize_t>(sizeof hello));
-      os::send_message(connection.get(), welcome, {}, 0);
+      os::send_message(connection.get(), welcome, handed, 0);
     });
     JoinOptions options;
     options.directory = directory.path();
@@ -167,6 +169,18 @@ TEST_F(HelloTest, with_a_name_that_cannot_be_shown_in_one_line_is_refused) {
   expect_refused(hello, Errc::malformed, "control");
 }
 
+TEST_F(HelloTest, with_a_type_that_cannot_be_shown_in_one_line_is_refused_in_one_line) {
+  lane::Hello hello;
+  hello.schema_count = 1;
+  lane::set_text(hello.schemas[0].name, "\x1b[2J\n");
+  const lane::Welcome welcome = answer_to(bytes_of(hello));
+  EXPECT_EQ(welcome.refused, 1 + static_cast<std::uint32_t>(Errc::malformed));
+  const std::string_view text = lane::get_text(welcome.text);
+  EXPECT_TRUE(std::ranges::none_of(text, lane::is_control)) << text;
+  std::memset(hello.schemas[0].name, 'x', sizeof hello.schemas[0].name);  // not terminated
+  expect_refused(hello, Errc::malformed, "too long");
+}
+
 TEST_F(HelloTest, gets_no_lane_if_its_writer_hangs_up_at_once) {
   Owner owner = open();
   { auto socket = connect_to_owner("orders", directory.path()); }
@@ -203,6 +217,27 @@ TEST_F(HelloTest, answered_by_another_version_ends_the_join_with_both_versions) 
 
 TEST_F(HelloTest, answered_without_descriptors_ends_the_join) {
   EXPECT_EQ(join_answered_with(lane::Welcome{}).code, Errc::version_mismatch);
+}
+
+TEST_F(HelloTest, answered_with_a_name_that_cannot_be_presented_again_ends_the_join) {
+  std::array<int, 2> pipe_ends{};
+  ASSERT_EQ(::pipe2(pipe_ends.data(), O_CLOEXEC), 0);
+  const os::Descriptor first(pipe_ends[0]), second(pipe_ends[1]);
+  lane::Welcome welcome;
+  EXPECT_NE(join_answered_with(welcome, pipe_ends).text.find("name"), std::string::npos);
+  lane::set_text(welcome.name, "a\nb");
+  EXPECT_NE(join_answered_with(welcome, pipe_ends).text.find("name"), std::string::npos);
+  std::memset(welcome.name, 'x', sizeof welcome.name);  // not terminated
+  EXPECT_NE(join_answered_with(welcome, pipe_ends).text.find("name"), std::string::npos);
+}
+
+TEST_F(HelloTest, refused_by_the_owner_is_told_in_one_line) {
+  lane::Welcome welcome;
+  welcome.refused = 1 + static_cast<std::uint32_t>(Errc::quota);
+  lane::set_text(welcome.text, "enough\n\x1b[2Jno owner");
+  EXPECT_EQ(join_answered_with(welcome).text, "enough??[2Jno owner");
+  lane::set_text(welcome.text, "");
+  EXPECT_NE(join_answered_with(welcome).text.find("does not say why"), std::string::npos);
 }
 
 TEST_F(HelloTest, refused_by_the_owner_ends_the_join_with_its_words) {
