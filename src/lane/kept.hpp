@@ -103,6 +103,17 @@ struct alignas(256) KeptLane {
     return reply_slots[replied_current.load(std::memory_order_acquire) & 1];
   }
 
+  /// False: no owner left it like this, the memory is damaged. Whoever takes it over must not read
+  /// by it: a position that is no multiple of 8, a capacity that is none, lead out of the rings.
+  bool plausible() const noexcept {
+    const std::uint64_t handled = handling.load(std::memory_order_relaxed);
+    const std::uint64_t positions = applied().position | replied().position |
+                                    in_hand.load(std::memory_order_relaxed) |
+                                    (handled == kIdle ? 0 : handled);
+    return ring::valid_capacity(ring_bytes) && ring::valid_capacity(reply_bytes) &&
+           positions % ring::kWordBytes == 0;
+  }
+
   /// Owner only. One store makes both numbers current.
   void commit(const Applied& next) noexcept {
     const std::uint32_t other = (current.load(std::memory_order_relaxed) & 1) ^ 1;

@@ -272,6 +272,11 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
 /// have changed it.
 Result<std::unique_ptr<OwnerLane>> Owner::Impl::take_over(lane::LaneHandles& handles,
                                                           lane::KeptLane& record) {
+  if (!record.plausible()) {
+    return Error{Errc::malformed,
+                 "what the last owner kept of this lane cannot be: its memory is "
+                 "damaged"};
+  }
   const lane::RingSizes sizes{record.ring_bytes, record.reply_bytes};
   if (auto sealed = os::verify_memory_file(handles.segment.get(), sizes.segment_bytes()); !sealed) {
     return sealed.error();

@@ -235,6 +235,31 @@ TEST(Takeover, tells_of_a_writer_as_joined_once_though_it_is_gone_and_owners_die
   EXPECT_EQ(told(owner->next_event().value()), std::string("left ") + Estate::kWriter + " died");
 }
 
+/// What lies in the kept segment if the dead owner scribbled over it.
+TEST(Takeover, gives_up_a_lane_whose_kept_positions_cannot_be) {
+  const auto damages = {
+      +[](lane::KeptLane& record) { record.slots[0].position = 4; },
+      +[](lane::KeptLane& record) { record.reply_slots[0].position = 1; },
+      +[](lane::KeptLane& record) { record.in_hand.store(3); },
+      +[](lane::KeptLane& record) { record.handling.store(9); },
+      +[](lane::KeptLane& record) { record.ring_bytes -= 8, record.reply_bytes += 8; },
+      +[](lane::KeptLane& record) { record.ring_bytes = 0, record.reply_bytes *= 2; },
+  };
+  for (const auto damage : damages) {
+    Estate estate(0);
+    estate.begin({});
+    damage(estate.kept_lane());
+    estate.hand_over();
+    auto owner = Owner::open(Estate::kName);
+    ASSERT_TRUE(owner) << owner.error().text;
+    const auto event = owner->next_event();
+    ASSERT_TRUE(event);
+    EXPECT_EQ(told(*event), std::string("left ") + Estate::kWriter + " quarantined");
+    EXPECT_NE(event->reason.find("damaged"), std::string::npos) << event->reason;
+    EXPECT_EQ(owner->writers(), 0U);
+  }
+}
+
 /// An ask that the dead owner had answered, and had in hand.
 class AnsweredAsk : public testing::TestWithParam<bool> {};
 
