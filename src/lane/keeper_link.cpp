@@ -95,7 +95,7 @@ Result<Inheritance> KeeperLink::receive(time_point deadline) {
   while (remaining && *remaining > 0) remaining = receive_lanes(inheritance, deadline);
   if (!remaining) return remaining.error();
   held_ = inheritance.lanes.size();
-  retired_.reserve(capacity_);
+  retired_.reserve(std::max(capacity_, held_));
   return inheritance;
 }
 
@@ -110,7 +110,7 @@ Result<std::uint32_t> KeeperLink::receive_greeting(Inheritance& inheritance, tim
   inheritance.generation = greeting.generation;
   inheritance.listener = std::move(descriptors[0]);
   if (descriptors.size() == 2) inheritance.kept = std::move(descriptors[1]);
-  capacity_ = greeting.capacity;
+  capacity_ = std::min<std::size_t>(greeting.capacity, kMaxLanes);
 
   KeeperMessage acknowledge;
   acknowledge.kind = Kind::acknowledge;

@@ -80,7 +80,7 @@ class KeeperLink {
   std::string name_;
   std::size_t capacity_ = 0;            ///< lanes that the keeper can hold
   std::size_t held_ = 0;                ///< lanes that it holds, once it has read everything
-  std::vector<std::uint32_t> retired_;  ///< not yet told; room for capacity_ is reserved
+  std::vector<std::uint32_t> retired_;  ///< not yet told; room for all is reserved
 };
 
 }  // namespace cortado::lane

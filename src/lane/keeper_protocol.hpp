@@ -27,6 +27,8 @@ inline constexpr const char* kKeeperVariable = "CORTADO_KEEPER";  ///< value: "<
 inline constexpr std::uint64_t kKeeperMagic = 0x317265706565636fULL;
 /// 4 descriptors each stay below the kernel's limit of 253 a message.
 inline constexpr std::size_t kLanesPerMessage = 63;
+/// No owner has more (OwnerOptions::max_writers), whatever its keeper could hold.
+inline constexpr std::size_t kMaxLanes = 65536;
 
 struct KeeperMessage {
   enum class Kind : std::uint32_t {
