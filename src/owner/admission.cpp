@@ -267,6 +267,9 @@ Result<void> Owner::Impl::watch(OwnerLane& lane) {
       !done) {
     return done;
   }
+#if defined(CORTADO_SEED_HANG_UP_UNWATCHED)
+  return {};
+#endif
   // Hang-up and error are reported without being asked for; nothing else is of interest.
   if (auto done = poller.add(lane.connection.get(), 0, tag(Source::connection, slot)); !done) {
     return done;

@@ -42,7 +42,11 @@ void Owner::Impl::retire_departed() {
   unsigned retired = 0;
   for (std::size_t i = lanes.size(); i-- > 0;) {
     OwnerLane& lane = *lanes[i];
+#if defined(CORTADO_SEED_RETIRED_UNDRAINED)
+    if (!lane.leaving && !lane.condemned) {
+#else
     if (!lane.retirable() || retired == kRetiredPerDrain) {
+#endif
       more = more || lane.leaving || lane.condemned;
       continue;
     }

@@ -185,6 +185,9 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
       parts.sequence = there.sequence();
       if (peek == ring::Peek::fault || !copy_message(copy.get(), lane, record, parts)) {
         broken = reason(there.fault());
+#if defined(CORTADO_SEED_QUARANTINE_FIRST)
+        condemn(lane, broken);
+#endif
         break;
       }
       handle(lane, handler, record, message, parts);
@@ -220,7 +223,9 @@ void Owner::Impl::begin_state_turn() noexcept {
 /// void, because its effects cannot be told from the failed one's; without, it stands.
 void Owner::Impl::handler_failed(OwnerLane& lane, std::uint64_t failed_at) {
   lane.set_idle();  // if nobody catches this, a successor must not count it once more
+#if !defined(CORTADO_SEED_THROW_UNFLAGGED)
   if (!lane.redelivering()) lane.redelivered_until = failed_at;
+#endif
   if (kept->header().state_bytes != 0) {
     const lane::Applied& applied = lane.kept->applied();
     lane.stats.delivered -= lane.there.sequence() - applied.sequence;
@@ -261,11 +266,17 @@ void Owner::Impl::release_lane(OwnerLane& lane, const lane::Applied& upto) noexc
   const std::uint64_t count = upto.sequence - lane.kept->applied().sequence;
   if (working_state != nullptr) {
     const std::uint32_t other = (head.state_current.load(std::memory_order_relaxed) & 1) ^ 1;
+#if defined(CORTADO_SEED_STATE_CURRENT_FIRST)
+    head.state_current.store(other, std::memory_order_release);
+#endif
     head.state_slots[other] = {lane.slot, lane.lane_id, upto};
     // The commit of state and position: a successor repairs KeptLane from the slot.
     head.state_current.store(other, std::memory_order_release);
     working_state = nullptr;
   }
+#if defined(CORTADO_SEED_HINT_BEFORE_COMMIT)
+  lane.control().released.store(upto.position, std::memory_order_release);
+#endif
   lane.kept->commit(upto);
   head.applied.store(head.applied.load(std::memory_order_relaxed) + count,
                      std::memory_order_relaxed);
@@ -284,7 +295,11 @@ bool Owner::Impl::release(const Receipt& upto) noexcept {
   const std::uint64_t ahead = upto.position - lane.there.released();
   const std::uint64_t held = lane.there.position() - lane.there.released();
   if (lane.lane_id != upto.lane_id || ahead == 0 || ahead > held) return false;
+#if defined(CORTADO_SEED_RECEIPT_RELEASES_ALL)
+  release_lane(lane, taken(lane));
+#else
   release_lane(lane, {upto.position, upto.sequence});
+#endif
   if (lane.retirable()) stir();
   return true;
 }

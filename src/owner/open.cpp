@@ -189,8 +189,12 @@ Result<void> Owner::Impl::adopt_kept(int memfd, const detail::StateInfo& state) 
     forgotten = head.applied.load(std::memory_order_relaxed);
   }
   head.generation.store(generation, std::memory_order_relaxed);
+#if !defined(CORTADO_SEED_SLEEPS_NUMBERED_ANEW)
   sleep_number = generation << 40;
+#endif
+#if !defined(CORTADO_SEED_STATE_COMMIT_NOT_RECOVERED)
   recover_state_commit();
+#endif
   return {};
 }
 
@@ -307,7 +311,11 @@ void Owner::Impl::resume(OwnerLane& lane) {
   // SYNC in_hand: what OwnerLane::set_in_hand stored before each call of a handler.
   const std::uint64_t in_hand = lane.kept->in_hand.load(std::memory_order_acquire);
   const std::uint64_t handling = lane.kept->handling.load(std::memory_order_acquire);
+#if defined(CORTADO_SEED_TAKEN_OVER_UNFLAGGED)
+  const bool was_in_hand = false;
+#else
   const bool was_in_hand = static_cast<std::int64_t>(in_hand - applied.position) > 0;
+#endif
   lane.redelivered_until = was_in_hand ? in_hand : applied.position;
   control.released.store(applied.position, std::memory_order_release);
 
@@ -320,6 +328,12 @@ void Owner::Impl::resume(OwnerLane& lane) {
   control.owner_state.store((state & ~(lane::owner_state::closing | lane::owner_state::ended)) |
                                 (lane.evicted ? lane::owner_state::evicted : 0),
                             std::memory_order_release);
+#if defined(CORTADO_SEED_CLOSING_STAYS)
+  control.owner_state.store(state, std::memory_order_release);
+#endif
+#if defined(CORTADO_SEED_EVICTED_IS_QUARANTINED)
+  if (lane.evicted) condemn(lane, "the last owner had sent it away");
+#endif
   if (stage == lane::KeptLane::Stage::condemned) condemn(lane, "the last owner had quarantined it");
   if (handling != lane::kIdle) {
     lane.kept->handling.store(lane::kIdle, std::memory_order_relaxed);

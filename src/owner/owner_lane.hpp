@@ -92,7 +92,9 @@ struct OwnerLane {
   /// one processor only the compiler could move them.
   void set_in_hand(std::uint64_t position) noexcept {
     handling->store(position, std::memory_order_relaxed);
+#if !defined(CORTADO_SEED_IN_HAND_NOT_STORED)
     if (!redelivering()) in_hand->store(position, std::memory_order_relaxed);
+#endif
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   /// No handler is running: a death from here on is nobody's failure.

@@ -40,6 +40,10 @@ ReplyStatus LanePort::put(std::span<const std::byte> bytes, std::uint16_t tag,
   }
   std::memcpy(room, &prefix, sizeof prefix);
   if (!bytes.empty()) std::memcpy(room + sizeof prefix, bytes.data(), bytes.size());
+#if defined(CORTADO_SEED_REPLY_COUNTED_FIRST)
+  lane_.kept->commit(lane::Replied{lane_.back.position() + ring::record_bytes(length),
+                                   lane_.replied.sequence + 1, sequence_ + 1});
+#endif
   lane_.back.commit({static_cast<std::uint32_t>(length), tag,
                      static_cast<std::uint8_t>(lane_.replied.sequence), flags});
   // A successor that finds the reply in the ring and not here counts it itself.

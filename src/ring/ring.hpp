@@ -64,7 +64,11 @@ class Producer {
   /// Room for `length` payload bytes at the next position, or null if the ring is too full now.
   /// Changes nothing that the consumer can see. Precondition: length <= max_length(capacity).
   std::byte* claim(std::uint64_t length) noexcept {
+#if defined(CORTADO_SEED_NO_ROOM_FOR_TERMINATOR)
+    const std::uint64_t needed = record_bytes(length);
+#else
     const std::uint64_t needed = record_bytes(length) + kWordBytes;
+#endif
     if (free_bytes() < needed) {
       refresh();
       if (free_bytes() < needed) return nullptr;

@@ -114,6 +114,12 @@ Result<std::vector<std::byte>> Writer::Impl::ask(std::span<const std::byte> mess
   while (in_time) {
     if (!lost) {
       if (++reply_ticket == 0) reply_ticket = 1;
+#if defined(CORTADO_SEED_TICKET_AFTER_LOOK)
+      if (take_reply(wanted, answer)) break;
+      control->reply_wait.store(reply_ticket, std::memory_order_relaxed);
+      in_time = sleep(deadline);
+      continue;
+#endif
       control->reply_wait.store(reply_ticket, std::memory_order_relaxed);
       // SYNC space: ticket, fence, look again; the owner: reply, fence, look for the ticket.
       std::atomic_thread_fence(std::memory_order_seq_cst);

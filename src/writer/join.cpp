@@ -319,11 +319,16 @@ bool Writer::Impl::copy_backlog() {
         return false;
       }
       const std::uint64_t next = old.position + ring::record_bytes(commit.length);
+#if !defined(CORTADO_SEED_BACKLOG_UNFLAGGED)
       if (static_cast<std::int64_t>(old.in_hand - next) >= 0) {
         commit.flags |= ring::flag::redelivered;
       }
+#endif
       const std::byte* payload =
           old.memory->ring() + (old.position & (capacity - 1)) + ring::kWordBytes;
+#if defined(CORTADO_SEED_BACKLOG_POSITION_FIRST)
+      old.position = next;
+#endif
       if (!there.write({payload, commit.length}, commit)) return false;
       old.position = next;
     }

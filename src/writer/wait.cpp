@@ -62,10 +62,15 @@ bool Writer::Impl::wait_for_release(std::uint64_t position, clock::time_point de
   wakeup_taken = true;  // our ticket takes the place of one that fd() may wait for
   bool in_time = true;
   while (in_time) {
+#if defined(CORTADO_SEED_TICKET_AFTER_LOOK)
+    if (reached(there.refresh(), position)) break;
+    control->wake_at.store(position, std::memory_order_relaxed);
+#else
     control->wake_at.store(position, std::memory_order_relaxed);
     // SYNC space: see the top of this file.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (reached(there.refresh(), position)) break;
+#endif
     in_time = sleep(deadline);
     if (reached(there.refresh(), position)) break;
     if (owner_lost()) return (while_closing && backlog.empty()) || find_next_owner(deadline);
@@ -198,6 +203,9 @@ void Writer::Impl::leave() noexcept {
   closed = true;
   usable = false;
   if (control != nullptr && !lost) {
+#if defined(CORTADO_SEED_LEFT_AFTER_HANG_UP)
+    ::shutdown(connection.get(), SHUT_RDWR);
+#endif
     control->left.store(1, std::memory_order_release);
     // A forked child may hold the connection open.
     ::shutdown(connection.get(), SHUT_RDWR);

@@ -98,9 +98,9 @@ class JoinScene {
   /// In the child: a writer whose owner has just died.
   void prepare() {
     auto ends = got(os::socket_pair());
-    writer_.emplace(got(WriterParts::attach_here(Estate::kName, {}, Estate::kWriter, Estate::kIdentity, old_,
-                                                 got(os::create_event()), std::move(ends.first),
-                                                 os::Descriptor())));
+    writer_.emplace(got(WriterParts::attach_here(Estate::kName, {}, Estate::kWriter,
+                                                 Estate::kIdentity, old_, got(os::create_event()),
+                                                 std::move(ends.first), os::Descriptor())));
     auto& parts = inside(*writer_);
     parts.there =
         ring::Producer(old_->ring(), kOldSizes.ring_bytes, old_end_, &old_->control().released);

@@ -98,6 +98,18 @@ struct OwnerState {
       change(states.back());
     };
     add([](OwnerState& s) { s.in_hand = 3; });
+    add([](OwnerState& s) {
+      s.in_hand = 1;
+      s.attempts = 2;
+    });
+    if (with_state) {
+      add([](OwnerState& s) { s.state_ahead = 1; });
+      add([](OwnerState& s) {
+        s.lengths = full();
+        s.state_ahead = s.lengths.size();
+      });
+      return states;
+    }
     add([](OwnerState& s) { s.stage = Stage::offered; });
     add([](OwnerState& s) { s.stage = Stage::evicted; });
     add([](OwnerState& s) {
@@ -111,21 +123,9 @@ struct OwnerState {
     });
     add([](OwnerState& s) { s.in_hand = s.attempts = 1; });
     add([](OwnerState& s) {
+      s.asks = s.answer_uncounted = true;
       s.in_hand = 1;
-      s.attempts = 2;
     });
-    if (with_state) {
-      add([](OwnerState& s) { s.state_ahead = 1; });
-      add([](OwnerState& s) {
-        s.lengths = full();
-        s.state_ahead = s.lengths.size();
-      });
-    } else {
-      add([](OwnerState& s) {
-        s.asks = s.answer_uncounted = true;
-        s.in_hand = 1;
-      });
-    }
     return states;
   }
 };

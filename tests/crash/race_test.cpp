@@ -90,11 +90,9 @@ class PeerMoves : public CrashTest {
 
 TEST_F(PeerMoves, at_any_instruction_of_a_send_that_waits_for_room_end_its_wait) {
   Fault fault("lost-wake-up");
-  for (const SendState& state : {SendState::full()[0], SendState::full()[5]}) {
-    writer_waits({}, state, [](Writer& writer, const Bytes& message) {
-      require(writer.send(message, much_later()) == SendStatus::sent);
-    });
-  }
+  writer_waits({}, SendState::full()[5], [](Writer& writer, const Bytes& message) {
+    require(writer.send(message, much_later()) == SendStatus::sent);
+  });
   fault.fired(moves_);
 }
 
@@ -131,6 +129,7 @@ TEST_F(PeerMoves, at_any_instruction_of_an_owners_sleep_wake_it) {
     estate.begin({});
     heard->store(0);
     writer.emplace(estate.attach_writer(0, 0));
+    estate.rings();  // what has rung wakes whoever watches it next
     return estate.regions();
   };
   operation.prepare = [&] {

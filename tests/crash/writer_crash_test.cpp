@@ -81,9 +81,10 @@ class WriterCrashPoints : public CrashTest {
   }
 
   /// With an owner that does nothing, or is gone, when the writer sleeps.
-  void judge_left_alone(bool vanishes, const Run& run, const char* what) {
+  void judge_left_alone(bool vanishes, const std::vector<SendState>& states, const Run& run,
+                        const char* what) {
     WriterScene scene(WriterScene::Owner::alive, {});
-    for (const SendState& state : some_of(SendState::full())) {
+    for (const SendState& state : some_of(states)) {
       std::size_t sleeps = 0;
       Operation made = operation(scene, state, run);
       made.asleep = [&] {
@@ -189,7 +190,7 @@ TEST_F(WriterCrashPoints, of_a_claim_that_waits_for_room_leave_the_message_whole
 TEST_F(WriterCrashPoints, of_a_send_whose_deadline_passes_leave_nothing_of_the_message) {
   Fault killed("writer-killed-in-send");
   judge_left_alone(
-      false,
+      false, SendState::full(),
       [](Writer& writer, const Bytes& message) {
         require(writer.send(message, soon()) == SendStatus::full);
       },
@@ -200,7 +201,7 @@ TEST_F(WriterCrashPoints, of_a_send_whose_deadline_passes_leave_nothing_of_the_m
 TEST_F(WriterCrashPoints, of_a_send_whose_owner_goes_leave_what_was_sent_before) {
   Fault killed("writer-killed-in-send");
   judge_left_alone(
-      true,
+      true, {SendState::full()[1], SendState::full()[4]},
       [](Writer& writer, const Bytes& message) {
         require(writer.send(message, soon()) == SendStatus::no_owner);
       },
