@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include "../support/fault.hpp"
 #include "setting.hpp"
 
 namespace {
@@ -32,6 +33,7 @@ class EventLoop : public Setting {
 };
 
 TEST_F(EventLoop, goes_on_after_a_handler_that_threw) {
+  cortado::test::Fault fault("handler-throws");
   auto owner = open();
   auto writer = writer_of(owner, "a");
   EXPECT_EQ(drain_loop(owner), Texts{});
@@ -39,6 +41,7 @@ TEST_F(EventLoop, goes_on_after_a_handler_that_threw) {
   EXPECT_TRUE(becomes_readable(owner));
   EXPECT_THROW(owner.drain([](const cortado::Message&) { throw std::runtime_error("spilt"); }),
                std::runtime_error);
+  fault.fired();
   EXPECT_TRUE(becomes_readable(owner)) << "the message waits still";
   EXPECT_EQ(drain_loop(owner), Texts{"1"});
   ASSERT_EQ(writer.try_send("2"), SendStatus::sent);

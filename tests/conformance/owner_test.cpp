@@ -85,6 +85,7 @@ TEST_F(OwnerOf, a_poison_message_quarantines_its_lane_and_no_other) {
       owner.drain(handler);
     } catch (const std::runtime_error&) {
       ++failures;
+      fault.fired();
     }
   }
   EXPECT_EQ(failures, 3);
@@ -163,6 +164,7 @@ TEST_F(OwnerOf, an_evicted_writer_is_read_to_the_end_and_let_go) {
 }
 
 TEST_F(OwnerOf, a_policy_refuses_with_the_reason) {
+  cortado::test::Fault fault("name-taken-twice");
   auto chosen = options();
   chosen.max_writers = 2;
   auto owner = open(chosen);
@@ -170,6 +172,7 @@ TEST_F(OwnerOf, a_policy_refuses_with_the_reason) {
   cortado::JoinOptions join;
   join.name = "a";
   auto same = owner.make_writer(join);
+  fault.fired();
   ASSERT_FALSE(same);
   EXPECT_EQ(same.error().code, Errc::name_in_use) << same.error().text;
   auto b = writer_of(owner, "b");
@@ -180,11 +183,13 @@ TEST_F(OwnerOf, a_policy_refuses_with_the_reason) {
 }
 
 TEST_F(OwnerOf, a_quota_holds_for_each_user) {
+  cortado::test::Fault fault("too-many-writers");
   auto chosen = options();
   chosen.max_writers_per_user = 1;
   auto owner = open(chosen);
   auto a = writer_of(owner, "a");
   auto second = owner.make_writer({});
+  fault.fired();
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::quota) << second.error().text;
 }

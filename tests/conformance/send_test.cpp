@@ -46,6 +46,7 @@ TEST_F(Send, gives_the_handler_writer_and_sequence) {
 }
 
 TEST_F(Send, refuses_what_is_too_large_before_the_first_store) {
+  cortado::test::Fault fault("message-sizes");
   auto owner = open();
   auto writer = writer_of(owner, "a");
   const std::string largest(writer.max_message(), 'x');
@@ -56,6 +57,7 @@ TEST_F(Send, refuses_what_is_too_large_before_the_first_store) {
   EXPECT_EQ(drain(owner), Texts{});
   EXPECT_EQ(writer.try_send(largest), SendStatus::sent);
   EXPECT_EQ(drain(owner), Texts{largest});
+  fault.fired();
 }
 
 TEST_F(Send, says_full_and_goes_on_after_a_drain) {
@@ -147,6 +149,7 @@ TEST_F(Send, in_a_forked_child_is_refused_and_the_parent_is_unharmed) {
   if (child == 0) ::_exit(writer.try_send("child") == SendStatus::forked ? 0 : 1);
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
+  fault.fired();
   EXPECT_EQ(status, 0);
   fault.fired();
   EXPECT_EQ(writer.try_send("parent"), SendStatus::sent);

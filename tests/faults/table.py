@@ -14,7 +14,7 @@ import sys
 import tomllib
 
 TEST = re.compile(r"^\s*TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
-CPP_FAULT = re.compile(r"^\s*(?:const\s+)?Fault\s+\w+[({]\s*\"([^\"]+)\"", re.MULTILINE)
+CPP_FAULT = re.compile(r"^\s*(?:const\s+)?(?:\w+::)*Fault\s+\w+[({]\s*\"([^\"]+)\"", re.MULTILINE)
 PYTHON_FAULT = re.compile(r"\binjects\(\s*\"([^\"]+)\"")
 HEAD = """# Faults
 

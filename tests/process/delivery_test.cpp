@@ -2,6 +2,7 @@
 // files only (judge.cpp), never from the queue's own counters.
 #include <string>
 
+#include "../support/fault.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -44,6 +45,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Load{4, 20'000, 4080, "4096"}));
 
 TEST(KilledWriter, leaves_a_prefix_and_the_others_complete) {
+  cortado::test::Fault fault("writer-killed-for-real");
   std::mt19937_64 random(seed());
   const std::uint32_t writers = 3;
   const std::uint64_t messages = 3000;
@@ -58,6 +60,7 @@ TEST(KilledWriter, leaves_a_prefix_and_the_others_complete) {
     const std::uint64_t at = random() % messages;
     scene.until([&] { return scene.writer(victim).started.load() >= at; });
     ::kill(pids[victim], SIGKILL);
+    fault.fired();
     for (std::uint32_t i = 0; i < writers; ++i) {
       const int status = scene.wait(pids[i]);
       if (i != victim) {
@@ -78,7 +81,7 @@ TEST(KilledWriter, leaves_a_prefix_and_the_others_complete) {
   }
 }
 
-void kill_owners(const std::string& kind) {
+void kill_owners(const std::string& kind, cortado::test::Fault& fault) {
   std::mt19937_64 random(seed());
   const std::uint32_t writers = 3;
   const std::uint64_t messages = 3000;
@@ -93,6 +96,7 @@ void kill_owners(const std::string& kind) {
     const std::uint64_t at = random() % (writers * messages);
     scene.until([&] { return scene.handler().count.load() >= at; });
     scene.kill(first);
+    fault.fired();
     const pid_t second = scene.spawn(scene.owner_command(kind));
     EXPECT_NE(first, second);
     for (const pid_t pid : pids) EXPECT_EQ(scene.wait(pid), 0);
@@ -108,11 +112,13 @@ void kill_owners(const std::string& kind) {
 }
 
 TEST(KilledOwner, without_a_keeper_is_followed_by_one_that_gets_every_message) {
-  kill_owners("plain");
+  cortado::test::Fault fault("owner-killed-alone");
+  kill_owners("plain", fault);
 }
 
 TEST(KilledOwner, without_a_keeper_that_releases_by_hand_loses_nothing) {
-  kill_owners("manual");
+  cortado::test::Fault fault("owner-killed-alone");
+  kill_owners("manual", fault);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "../support/fault.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -62,7 +63,7 @@ Outcome run_group(Scene& scene, const std::string& kind, std::vector<std::uint64
   return outcome;
 }
 
-void kill_under_keeper(const std::string& kind) {
+void kill_under_keeper(const std::string& kind, cortado::test::Fault& fault) {
   std::mt19937_64 random(seed());
   const std::uint32_t writers = 3;
   const std::uint64_t messages = 3000;
@@ -75,6 +76,7 @@ void kill_under_keeper(const std::string& kind) {
     for (int i = 0; i < 2; ++i) at.push_back(random() % (writers * messages));
     const Outcome outcome = run_group(scene, kind, at);
     ASSERT_GE(outcome.owners, 2);
+    fault.fired();
     ASSERT_EQ(outcome.restarted_writers, 0);
     ASSERT_NE(outcome.owner_pids[0], outcome.owner_pids[1]);
     for (std::uint32_t i = 0; i < writers; ++i) ASSERT_EQ(scene.writer(i).finished.load(), 1U);
@@ -89,15 +91,18 @@ void kill_under_keeper(const std::string& kind) {
 }
 
 TEST(KilledOwner, under_a_keeper_is_followed_by_one_that_goes_on) {
-  kill_under_keeper("plain");
+  cortado::test::Fault fault("owner-killed-alone");
+  kill_under_keeper("plain", fault);
 }
 
 TEST(KilledOwner, under_a_keeper_loses_no_effect_on_the_kept_state_and_doubles_none) {
-  kill_under_keeper("state");
+  cortado::test::Fault fault("owner-killed-alone");
+  kill_under_keeper("state", fault);
 }
 
 TEST(KilledOwner, under_a_keeper_that_releases_by_hand_goes_on) {
-  kill_under_keeper("manual");
+  cortado::test::Fault fault("owner-killed-alone");
+  kill_under_keeper("manual", fault);
 }
 
 /// Takes every event, so that what is due gets done, until the files say so.

@@ -137,6 +137,7 @@ TEST_F(HelloTest, of_another_version_may_be_longer_or_shorter) {
 }
 
 TEST_F(HelloTest, of_another_magic_or_length_is_refused_or_hung_up_on) {
+  test::Fault fault("bad-handshakes");
   lane::Hello hello;
   hello.magic ^= 1;
   expect_refused(hello, Errc::version_mismatch, "does not understand");
@@ -144,6 +145,7 @@ TEST_F(HelloTest, of_another_magic_or_length_is_refused_or_hung_up_on) {
     const lane::Welcome welcome = answer_to(bytes_of(lane::Hello{}).first(length));
     EXPECT_EQ(welcome.refused, 1 + static_cast<std::uint32_t>(Errc::version_mismatch));
   }
+  fault.fired();
 }
 
 TEST_F(HelloTest, with_another_schema_is_refused_with_both_versions) {

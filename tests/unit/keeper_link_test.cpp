@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "lane/keeper_end.hpp"
 #include "lane/keeper_protocol.hpp"
 #include "os/event_descriptor.hpp"
@@ -203,6 +204,7 @@ TEST_F(KeeperLinkTest, sends_at_most_63_lanes_before_each_acknowledgement) {
 }
 
 TEST_F(KeeperLinkTest, begins_the_hand_over_anew_when_a_successor_dies_in_the_middle) {
+  test::Fault fault("owner-killed-in-adopt");
   { KeeperLink first = owner_with_lanes(130); }
   {
     auto socket = keeper->begin_generation();
@@ -212,6 +214,7 @@ TEST_F(KeeperLinkTest, begins_the_hand_over_anew_when_a_successor_dies_in_the_mi
     ASSERT_GT(os::send_message(socket->get(), acknowledge.wire(), {}, 0), 0);
     ASSERT_TRUE(keeper->serve());
   }
+  fault.fired();
   auto third = next_owner();
   auto inheritance = receive(*third);
   ASSERT_TRUE(inheritance) << inheritance.error().text;

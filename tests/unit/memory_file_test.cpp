@@ -40,6 +40,7 @@ TEST(MemoryFile, cannot_be_truncated_grown_or_sealed_further) {
   for (const off_t size : {off_t{0}, off_t{4096}, off_t{kBytes} + 1}) {
     EXPECT_EQ(::ftruncate(memfd->get(), size), -1);
     EXPECT_EQ(errno, EPERM);
+    fault.fired();
   }
   EXPECT_EQ(::fcntl(memfd->get(), F_ADD_SEALS, F_SEAL_WRITE), -1);
   EXPECT_EQ(errno, EPERM);

@@ -180,6 +180,7 @@ TEST_F(RendezvousTest, replaces_the_socket_of_an_owner_that_was_killed) {
   fault.fired();
   child.wait();
   ASSERT_TRUE(fs::exists(socket_path));
+  fault.fired();
   EXPECT_EQ(refusal(connect_to_owner("orders", directory.path())), Errc::no_owner);
   const auto next = Rendezvous::bind("orders", directory.path());
   ASSERT_TRUE(next) << next.error().text;
@@ -208,11 +209,13 @@ TEST_F(RendezvousTest, does_not_replace_what_is_not_a_socket) {
 }
 
 TEST_F(RendezvousTest, refuses_a_socket_of_another_user) {
+  test::Fault fault("no-permission");
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make one";
   test::Fault fault("squatted-rendezvous");
   auto owner = Rendezvous::bind("orders", directory.path());
   ASSERT_TRUE(owner);
   ASSERT_EQ(::chown(socket_path.c_str(), 12345, 12345), 0);
+  fault.fired();
   EXPECT_EQ(refusal(connect_to_owner("orders", directory.path())), Errc::permission);
   fault.fired();
 }

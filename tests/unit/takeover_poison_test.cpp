@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/fault.hpp"
 #include "../support/keep.hpp"
 
 namespace cortado::test {
@@ -20,6 +21,7 @@ OwnerBody ended_by(const std::string& poison) {
 }
 
 TEST(Poison, of_one_lane_condemns_no_other_that_had_messages_in_hand) {
+  Fault fault("poison-message");
   Keep keep;
   keep.start(ended_by("once"));
   Writer bad = keep.join("bad");  // the first to be drained
@@ -31,6 +33,7 @@ TEST(Poison, of_one_lane_condemns_no_other_that_had_messages_in_hand) {
     keep.start(ended_by("poison"));
     EXPECT_EQ(keep.wait(), kEndedByHandler);
   }
+  fault.fired();
   keep.start(ended_by("poison"));
   const Lines lines = keep.heard_all({"good: once again", "left bad quarantined"});
   EXPECT_FALSE(contains(lines, "left good quarantined"));
@@ -40,6 +43,7 @@ TEST(Poison, of_one_lane_condemns_no_other_that_had_messages_in_hand) {
 }
 
 TEST(Poison, that_is_thrown_through_the_owner_counts_once_a_time) {
+  Fault fault("handler-throws");
   Keep keep;
   const auto body = [](Owner& owner, const Reports& reports) {
     const auto fail = [](const Message& m) {
@@ -58,6 +62,7 @@ TEST(Poison, that_is_thrown_through_the_owner_counts_once_a_time) {
   for (int failures = 2; failures <= 3; ++failures) {
     keep.start(body);
     ASSERT_EQ(keep.wait(), kEndedByHandler) << "failure " << failures;
+    fault.fired();
   }
   keep.start(body);
   keep.heard_until("left w quarantined");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../support/estate.hpp"
+#include "../support/fault.hpp"
 #include "../support/keep.hpp"
 
 namespace cortado::test {
@@ -80,6 +81,7 @@ TEST(Takeover, knows_a_lane_by_the_kept_segment_alone) {
 }
 
 TEST(Takeover, takes_closing_back) {
+  Fault fault("owner-killed-in-shutdown");
   Keep keep;
   keep.start([](Owner& owner, const Reports& reports) {
     for (;;) {
@@ -93,6 +95,7 @@ TEST(Takeover, takes_closing_back) {
   keep.heard_until("closing");
   EXPECT_EQ(writer.try_send("late"), SendStatus::closing);
   keep.kill();
+  fault.fired();
 
   keep.start(serving());
   keep.heard_until("adopted w");

@@ -4,6 +4,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "../support/fault.hpp"
 #include "typed_samples.hpp"
 
 namespace {
@@ -100,6 +101,7 @@ void expect_refused_without_allocation() {
 }
 
 TEST(TypedHostile, refuses_ten_hostile_bytes_without_allocating) {
+  test::Fault fault("archive-bombs");
   expect_refused_without_allocation<std::string>();
   expect_refused_without_allocation<std::u32string>();
   expect_refused_without_allocation<std::vector<std::uint8_t>>();
@@ -114,6 +116,7 @@ TEST(TypedHostile, refuses_ten_hostile_bytes_without_allocating) {
   expect_refused_without_allocation<std::map<int, int>>();
   expect_refused_without_allocation<std::set<Nothing>>();
   expect_refused_without_allocation<std::unordered_map<int, int>>();
+  fault.fired();
 }
 
 TEST(TypedHostile, refuses_a_size_whose_elements_would_not_fit) {
@@ -125,12 +128,14 @@ TEST(TypedHostile, refuses_a_size_whose_elements_would_not_fit) {
 }
 
 TEST(TypedHostile, allocates_in_proportion_to_bytes_and_not_to_the_size_claimed) {
+  test::Fault fault("archive-bombs");
   const Bytes hostile = size_tag(60'000, 60'000);  // as elements: 245 MB
   const std::size_t before = allocated_bytes;
   EXPECT_FALSE(cortado::decode<Box<std::vector<Wide>>>(hostile));
   EXPECT_FALSE(cortado::decode<Box<std::deque<Wide>>>(hostile));
   EXPECT_FALSE(cortado::decode<Box<std::list<Wide>>>(hostile));
   EXPECT_LT(allocated_bytes - before, 1'000'000U);
+  fault.fired();
 }
 
 TEST(TypedHostile, refuses_elements_that_take_no_bytes_in_both_directions) {
