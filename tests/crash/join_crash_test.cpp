@@ -188,6 +188,7 @@ class JoinCrashPoints : public CrashTest {};
 
 TEST_F(JoinCrashPoints, of_a_hand_over_to_the_next_owner_leave_a_part_of_it_in_order_and_flagged) {
   Fault killed("writer-killed-in-send");
+  Fault other_sizes("owner-reconfigured");
   JoinScene scene;
   std::size_t sleeps = 0;
   for (const Backlog& state : some_of(Backlog::all())) {
@@ -207,6 +208,7 @@ TEST_F(JoinCrashPoints, of_a_hand_over_to_the_next_owner_leave_a_part_of_it_in_o
   EXPECT_TRUE(sleeps > 0 || !figures_.refused.empty()) << "every backlog found room at once";
   conclude("a hand-over to the next owner");
   killed.fired(stepped());
+  other_sizes.fired(sleeps);
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ TEST_P(HostilePage, does_not_stop_the_next_owner_or_any_other_lane) {
 INSTANTIATE_TEST_SUITE_P(Takeover, HostilePage, testing::Values(0x00, 0xff, 0x5a));
 
 TEST(Takeover, knows_a_lane_by_the_kept_segment_alone) {
+  Fault fault("owner-reconfigured");
   Keep keep;
   OwnerOptions options;
   options.ring_bytes = options.reply_bytes = 4096;
@@ -58,6 +59,7 @@ TEST(Takeover, knows_a_lane_by_the_kept_segment_alone) {
   control.ring_bytes = control.reply_bytes = 1U << 20;
   control.lane_id = 77;
   options.ring_bytes = options.reply_bytes = 8192;
+  fault.fired();
   const auto body = [](Owner& owner, const Reports& reports) {
     auto event = owner.next_event();
     reports.tell(told(*event) + " " + std::to_string(event->uid) + " " +
