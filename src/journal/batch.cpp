@@ -1,7 +1,5 @@
 // The core of the journal: what is new is buffered, and what is buffered becomes durable together
 // with the positions behind it, by one transaction.
-#include <utility>
-
 #include "journal/journal_impl.hpp"
 #include "os/fork_guard.hpp"
 
@@ -52,12 +50,15 @@ bool Journal::Impl::add(const Message& message) {
   Writer& writer = writer_of(message);
   if (message.sequence() < writer.next) return false;
   const std::span<const std::byte> content = message.bytes();
-  batch.push_back({writer.row, message.sequence(), bytes.size(), content.size(), message.tag()});
+  // In this order: if there is no memory for one step, those before it mean nothing by themselves.
+  if (!writer.changed) changed.push_back(&writer);
+  writer.changed = true;
+  const std::size_t offset = bytes.size();
   bytes.insert(bytes.end(), content.begin(), content.end());
+  batch.push_back({writer.row, message.sequence(), offset, content.size(), message.tag()});
   // A gap is not ours to fill: those went to an owner without this journal.
   writer.next = message.sequence() + 1;
   writer.last_message = next_message + static_cast<std::int64_t>(batch.size()) - 1;
-  if (!std::exchange(writer.changed, true)) changed.push_back(&writer);
   return true;
 }
 
