@@ -40,11 +40,12 @@ def install(build: pathlib.Path, destination: pathlib.Path) -> dict:
                 PKG_CONFIG_SYSROOT_DIR=str(destination), LD_LIBRARY_PATH=str(library))
 
 
-def by_pkg_config(compiler, source: pathlib.Path, env: dict, folder: pathlib.Path) -> None:
+def by_pkg_config(compiler, module: str, source: pathlib.Path, env: dict,
+                  folder: pathlib.Path) -> None:
     folder.mkdir()
-    flags = run("pkg-config", "--cflags", "--libs", "cortado", env=env).split()
+    flags = run("pkg-config", "--cflags", "--libs", module, env=env).split()
     run(*compiler, "-std=c++20", "-o", folder / "embed", source, *flags)
-    expect("pkg-config", folder / "embed", env)
+    expect(f"pkg-config {module}", folder / "embed", env)
 
 
 def as_subproject(compiler, source: pathlib.Path, tree: pathlib.Path, folder: pathlib.Path) -> None:
@@ -74,7 +75,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="cortado-embed-") as name:
         folder = pathlib.Path(name)
         env = install(build, folder / "installed")
-        by_pkg_config(compiler, source, env, folder / "pkg-config")
+        by_pkg_config(compiler, "cortado", source, env, folder / "pkg-config")
+        if list((folder / "installed").rglob("cortado-journal.pc")):
+            by_pkg_config(compiler, "cortado-journal", source.with_name("embed_journal.cpp"), env,
+                          folder / "pkg-config-journal")
         as_subproject(compiler, source, tree, folder / "subproject")
 
 
