@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <set>
 #include <utility>
 
@@ -132,7 +133,15 @@ Result<void> Group::Impl::start_member(Member& member, bool again) {
 
   const auto index = static_cast<std::uint64_t>(&member - members.data());
   auto added = poller.add(member.child.process(), EPOLLIN, kFirstMember + index);
-  if (added && member.role == Role::owner) added = poller.add(keeper->fd(), EPOLLIN, kKeeper);
+  if (added && member.role == Role::owner) {
+    added = poller.add(keeper->fd(), EPOLLIN, kKeeper);
+    if (!added) poller.remove(member.child.process());
+  }
+  if (added) return {};
+  // Nobody would notice its end.
+  member.child.signal(SIGKILL);
+  guard.forget(member.child.pid());
+  member.child = group::Child();
   return added;
 }
 

@@ -14,6 +14,7 @@
 namespace cortado {
 namespace {
 
+constexpr int kStartAttempts = 3;                 ///< in a row
 constexpr int kExitAfterSigterm = 128 + SIGTERM;  ///< what a shell makes of it
 
 }  // namespace
@@ -79,22 +80,25 @@ void Group::Impl::failed(Member& member) {
     exit_status = 1;
     return;
   }
+  // What keeps a program from being started may pass: each attempt counts as a restart.
+  std::string cannot_start;
+  for (int i = 0; i < kStartAttempts && member.window.take(clock::now()); ++i) {
+    if (auto started = start_member(member, true); !started) {
+      cannot_start = started.error().text;
+      continue;
+    }
+    push(Kind::restarted, &member, {});
+    if (is_owner && phase == Phase::stopping_owner)
+      grace_ends = os::deadline_after(options.owner_grace);
+    return;
+  }
   const Restart& rule = member.window.rule();
-  if (!member.window.take(clock::now())) {
-    const auto within = std::chrono::ceil<std::chrono::milliseconds>(rule.within).count();
-    give_up(member, rule.policy == Restart::Policy::never
-                        ? "it failed, and is not to be restarted"
-                        : "it failed after " + std::to_string(rule.max_restarts) +
-                              " restarts within " + std::to_string(within) + " ms");
-    return;
-  }
-  if (auto started = start_member(member, true); !started) {
-    give_up(member, started.error().text);
-    return;
-  }
-  push(Kind::restarted, &member, {});
-  if (is_owner && phase == Phase::stopping_owner)
-    grace_ends = os::deadline_after(options.owner_grace);
+  const auto within = std::chrono::ceil<std::chrono::milliseconds>(rule.within).count();
+  give_up(member, !cannot_start.empty() ? cannot_start
+                  : rule.policy == Restart::Policy::never
+                      ? "it failed, and is not to be restarted"
+                      : "it failed after " + std::to_string(rule.max_restarts) +
+                            " restarts within " + std::to_string(within) + " ms");
 }
 
 void Group::Impl::give_up(Member& member, std::string why) {
