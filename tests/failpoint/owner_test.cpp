@@ -41,7 +41,7 @@ TEST_F(OwnerFailpoints, of_serving_kill_it_and_the_next_one_gets_what_was_sent) 
   Fault fault("owner-killed-in-drain");
   for (const Kept kept : {Kept::no, Kept::yes}) {
     Serve serve(kept);
-    inject.kill(serve);
+    inject.kill(serve, every(3), first(3));
     Evict evict(kept);
     inject.kill(evict);
   }
@@ -56,7 +56,7 @@ TEST_F(OwnerFailpoints, of_everything_stop_it_and_after_it_nothing_is_missing) {
   Adopt adopt(Kept::with_state);
   inject.stop(adopt);
   Serve serve(Kept::yes);
-  inject.stop(serve);
+  inject.stop(serve, every(5), first(5));
   End end(Kept::no);
   inject.stop(end);
   fault.fired(figures.stops);
@@ -69,7 +69,7 @@ TEST_F(OwnerFailpoints, of_everything_let_a_call_fail_and_it_is_an_error_or_no_h
     Open open(kept);
     inject.fail(open);
     Serve serve(kept);
-    inject.fail(serve);
+    inject.fail(serve, every(3), first(3));
     Evict evict(kept);
     inject.fail(evict);
     End end(kept);
