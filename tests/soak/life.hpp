@@ -101,7 +101,9 @@ struct Control {
   std::atomic<std::uint32_t> finish;  ///< the soak is over
   /// Messages until the owner is to kill itself inside its handler; 0: it is not.
   std::atomic<std::uint64_t> strike;
-  std::atomic<std::uint32_t> benched;     ///< bits of processes that are to stay away
+  std::atomic<std::uint32_t> benched;  ///< bits of processes that are to stay away
+  /// 1: one process writes, in ways that wait, and nobody is killed: who is not woken stays asleep.
+  std::atomic<std::uint32_t> lull;
   std::atomic<std::uint64_t> first_life;  ///< number of the first life of the table
   // The writers.
   std::atomic<std::uint64_t> starts;

@@ -42,8 +42,10 @@ class Nemesis {
   std::uint64_t together() const { return together_; }
   std::uint64_t everybody() const { return everybody_; }
 
-  /// Does its worst for that long. `spare_owner`: it is stopped, but never killed.
+  /// Does its worst for that long, and first of all everything once. `spare_owner`: it is stopped,
+  /// but never killed.
   void storm(clock::duration duration, bool spare_owner) {
+    if (everybody_ == 0) do_everything_once();
     const auto end = clock::now() + duration;
     bench();
     const std::uint64_t longest_pause = std::uint64_t{2000} << (random_() % 7);
@@ -56,6 +58,16 @@ class Nemesis {
       act(spare_owner);
     }
     continue_stopped(clock::time_point::max());
+  }
+
+  /// Nobody but one process writes, and nobody is killed: a wake-up that goes missing is made good
+  /// neither by another writer nor by a death, and the rest that follows finds who sleeps.
+  void lull(clock::duration duration) {
+    const auto end = clock::now() + duration;
+    control_.benched.store(((1U << kProcesses) - 1) & ~(1U << any_writer()));
+    control_.lull.store(1);
+    until("the lull is over", [&] { return clock::now() >= end; });
+    control_.lull.store(0);
   }
 
   /// Everybody goes on, ends what it is at, and parks. True: they did, and all is at rest.
@@ -98,13 +110,24 @@ class Nemesis {
     clock::time_point until;
   };
 
-  /// Now and then only one or two write: a wake-up that goes missing is not made good by somebody
-  /// else's.
+  /// Now and then only one or two write.
   void bench() {
     std::uint32_t away = 0;
     if (random_() % 2 == 0) away = (1U << kProcesses) - 1;
     for (int present = 0; present < 2; ++present) away &= ~(1U << any_writer());
     control_.benched.store(away);
+  }
+
+  void do_everything_once() {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t who = 0; who <= kOwner; ++who) all.push_back(who);
+    until("everything was done once", [&] {
+      if (writer_stops_ == 0) stop(any_writer());
+      if (owner_stops_ == 0) stop(kOwner);
+      if (together_ == 0) kill({kOwner, any_writer()});
+      if (everybody_ == 0) kill(all);
+      return everybody_ != 0 && together_ != 0 && owner_stops_ != 0 && writer_stops_ != 0;
+    });
   }
 
   std::uint32_t any_writer() { return static_cast<std::uint32_t>(random_() % kProcesses); }

@@ -46,7 +46,7 @@ class Scene {
 
   const std::string& directory() const { return directory_; }
 
-  /// Storms and rests by turns; at each rest everything is judged. `kept`: owners have a kept
+  /// Storm, lull and rest by turns; at each rest everything is judged. `kept`: owners have a kept
   /// state.
   void run(Crew& crew, std::chrono::milliseconds duration, bool kept) {
     nemesis = std::make_unique<Nemesis>(crew, files, files.control->seed);
@@ -57,13 +57,14 @@ class Scene {
         !rest(crew)) {
       return;
     }
-    const std::chrono::milliseconds longest_storm{duration < std::chrono::minutes(5) ? 8000
+    const std::chrono::milliseconds longest_round{duration < std::chrono::minutes(5) ? 8000
                                                                                      : 30000};
     for (int round = 0; clock::now() < begun + duration && !::testing::Test::HasFailure();
          ++round) {
       nemesis->go_on();
-      const auto left = begun + duration - clock::now();
-      nemesis->storm(std::min<clock::duration>(left, longest_storm), round % 3 == 2);
+      const auto left = std::min<clock::duration>(begun + duration - clock::now(), longest_round);
+      nemesis->storm(left * 7 / 8, round % 3 == 2);
+      nemesis->lull(left / 8);
       if (::testing::Test::HasFailure() || !rest(crew)) return;
     }
   }

@@ -263,15 +263,24 @@ void park(const Files& files, std::uint32_t process) {
   while (files.control->rest.load() == rest && files.control->finish.load() == 0) ::usleep(1000);
 }
 
+/// For about as many nanoseconds: so that what comes next meets the owner at any step of its going
+/// to sleep.
+void linger(std::uint64_t turns) {
+  for (std::atomic<std::uint64_t> turn{0}; turn.load() < turns; turn.store(turn.load() + 1)) {
+  }
+}
+
 /// One life of many messages after the other.
 void write_steadily(Pen& pen, const Files& files, Random& random) {
   if (!pen.join()) return;
   const std::uint64_t batch = 1 + random() % (std::uint64_t{1} << (random() % 13));
   while (pen.written() < batch) {
     const bool sent = pen.write();
-    const std::uint64_t now_and_then = random() % 1024;
+    const bool lull = files.control->lull.load() != 0;
+    const std::uint64_t now_and_then = random() % (lull ? 8 : 1024);
+    if (lull) linger(random() % 16384);
     if (sent && now_and_then == 0) pen.wait_applied();
-    if (sent && now_and_then == 1) pen.pause(static_cast<unsigned>(random() % 3000));
+    if (sent && !lull && now_and_then == 1) pen.pause(static_cast<unsigned>(random() % 3000));
   }
   const std::uint32_t mischief = files.control->mischief;
   if (mischief == kBoast && files.control->mischief_done.exchange(1) == 0) pen.boast();

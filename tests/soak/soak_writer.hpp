@@ -136,7 +136,8 @@ class Pen {
     length_ = length_of(key_, number_, longest_);
     life_->started.store(number_ + 1);
     bool sent = false;
-    const std::uint64_t way = random_() % 64;
+    const bool lull = files_.control->lull.load(std::memory_order_relaxed) != 0;
+    const std::uint64_t way = lull ? 32 + random_() % 32 : random_() % 64;
     if (way < 32) {
       sent = took(writer_->try_send(message()));
     } else if (way < 40) {
