@@ -101,7 +101,7 @@ void expect_refused_without_allocation() {
 }
 
 TEST(TypedHostile, refuses_ten_hostile_bytes_without_allocating) {
-  test::Fault fault("archive-bombs");
+  cortado::test::Fault fault("archive-bombs");
   expect_refused_without_allocation<std::string>();
   expect_refused_without_allocation<std::u32string>();
   expect_refused_without_allocation<std::vector<std::uint8_t>>();
@@ -128,7 +128,7 @@ TEST(TypedHostile, refuses_a_size_whose_elements_would_not_fit) {
 }
 
 TEST(TypedHostile, allocates_in_proportion_to_bytes_and_not_to_the_size_claimed) {
-  test::Fault fault("archive-bombs");
+  cortado::test::Fault fault("archive-bombs");
   const Bytes hostile = size_tag(60'000, 60'000);  // as elements: 245 MB
   const std::size_t before = allocated_bytes;
   EXPECT_FALSE(cortado::decode<Box<std::vector<Wide>>>(hostile));
