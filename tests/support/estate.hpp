@@ -134,9 +134,6 @@ class Estate {
   /// must not have a generation that was there already.
   void skip_generation() { got(keeper_.begin_generation()); }
 
-  /// The writer's end of the lane's connection is closed, as by its death. After hand_over.
-  void hang_up() { writers_end_.reset(); }
-
   /// A writer of this process that goes on behind the record that ends at `position`. Its
   /// connection is not the lane's: when it is destroyed, the lane does not end.
   Writer attach_writer(std::uint64_t position, std::uint64_t sequence) {
@@ -157,6 +154,8 @@ class Estate {
   /// Each end of the lane's connection sees the other one hang up, whoever else holds it. The next
   /// owner is handed a new one.
   void hang_up() const { ::shutdown(writers_end_.get(), SHUT_RDWR); }
+  /// The writer's end is closed, as by its death, and no writer of this process has another.
+  void close_writers_end() { writers_end_.reset(); }
   bool hung_up() const {
     pollfd state{writers_end_.get(), 0, 0};
     return ::poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;

@@ -222,7 +222,7 @@ TEST(Takeover, tells_of_a_writer_as_joined_once_though_it_is_gone_and_owners_die
   ASSERT_EQ(writer.try_send("m"), SendStatus::sent);
   for (const char* const event : {"joined ", "adopted ", "adopted "}) {
     estate.hand_over();
-    estate.hang_up();
+    estate.close_writers_end();
     auto owner = Owner::open(Estate::kName);
     ASSERT_TRUE(owner) << owner.error().text;
     EXPECT_EQ(told(owner->next_event().value()), event + std::string(Estate::kWriter));
