@@ -67,7 +67,7 @@ inline Totals totals;
 
 class CrashTest : public ::testing::Test {
  protected:
-  static constexpr unsigned kWatchdogSeconds = 120;
+  static constexpr unsigned kWatchdogSeconds = 280;
 
   void SetUp() override {
     if (kUnderThreadSanitizer) GTEST_SKIP() << "millions of steps of ThreadSanitizer's runtime";

@@ -151,8 +151,8 @@ class Estate {
   os::Descriptor doorbell() const { return got(doorbell_.duplicate()); }
   os::Descriptor connection() const { return got(writers_end_.duplicate()); }
 
-  /// Each end of the lane's connection sees the other one hang up, whoever else holds it. The next
-  /// owner is handed a new one.
+  /// Each end of the lane's connection sees the other one hang up, as by its death, whoever else
+  /// holds it. The next owner is handed a new one. After hand_over().
   void hang_up() const { ::shutdown(writers_end_.get(), SHUT_RDWR); }
   /// The writer's end is closed, as by its death, and no writer of this process has another.
   void close_writers_end() { writers_end_.reset(); }
