@@ -91,7 +91,12 @@ Result<Descriptor> create_memory_file(const char* name, std::size_t bytes) {
   if (auto checked = check_headroom(bytes); !checked) return checked.error();
   Descriptor memfd(make_memfd(name));
   if (!memfd) return system_error(errno, "create", of_bytes(bytes));
-  if (auto allocated = allocate(memfd.get(), bytes); !allocated) return allocated.error();
+  if (auto allocated = allocate(memfd.get(), bytes); !allocated) {
+#if defined(CORTADO_SEED_LEAKED_DESCRIPTOR)
+    static_cast<void>(memfd.release());
+#endif
+    return allocated.error();
+  }
   if (::fcntl(memfd.get(), F_ADD_SEALS, kSeals) != 0) {
     return system_error(errno, "seal", of_bytes(bytes));
   }

@@ -195,6 +195,9 @@ void Owner::Impl::invite(const lane::Hello& hello, os::Descriptor connection) {
       return undo(offered.error().code, offered.error().text);
     }
     if (!send_welcome(*made, segment.get())) {
+#if defined(CORTADO_SEED_HALF_JOIN_KEPT)
+      return unwatch(*made);
+#endif
       return undo(Errc::try_again, "cannot join '" + name + "': too many joins at this moment");
     }
   } catch (const std::bad_alloc&) {

@@ -86,6 +86,15 @@ struct Tally {
 struct Footprint {
   int descriptors = 0, mappings = 0;
   friend bool operator==(const Footprint&, const Footprint&) = default;
+  Footprint operator-(const Footprint& other) const {
+    return {descriptors - other.descriptors, mappings - other.mappings};
+  }
+  Footprint operator+(const Footprint& other) const {
+    return {descriptors + other.descriptors, mappings + other.mappings};
+  }
+  std::string text() const {
+    return std::to_string(descriptors) + " descriptors, " + std::to_string(mappings) + " mappings";
+  }
 };
 
 inline Footprint footprint_of(pid_t process) {
@@ -126,6 +135,9 @@ struct Board {
                                        ///< `subject`, the first time it comes; kNever
   Tally state;                         ///< the serving owner's kept state
   std::atomic<std::uint32_t> has_state;
+  // What the process under test has more than before, when it was left alone: see Injector.
+  Footprint reference;
+  std::atomic<std::uint32_t> has_reference, left_alone;
   /// What the process under test says.
   char complaint[512];
 

@@ -31,7 +31,6 @@ class OwnerOperation : public Operation {
     if (keeper_) keeper_fault_ = keeper_->tend();
   }
   bool can_be_repeated() const override { return kept_ == Kept::no; }
-  bool shrinks() const override { return true; }
 
  protected:
   std::string suffix() const {
@@ -41,9 +40,12 @@ class OwnerOperation : public Operation {
 
   /// In the child. The text of an error.
   std::string open() {
-    if (kept_ != Kept::no && !owner_) inherit_link();
+    // A duplicate, which the library takes and closes: nothing else may be missing afterwards.
+    int link = -1;
+    if (kept_ != Kept::no) inherit_link(link = ::dup(kInherited));
     owner_.emplace(serving(), board());
     if (*owner_) return {};
+    if (std::getenv(lane::kKeeperVariable) != nullptr) ::close(link);  // it did not take it
     const std::string error = owner_->error();
     owner_.reset();
     return error;
@@ -244,7 +246,6 @@ struct End : Party {
 struct Open : OwnerOperation {
   explicit Open(Kept kept) : OwnerOperation(kept) { leave_backlog(); }
   std::string name() const override { return "open" + suffix(); }
-  bool makes_something() const override { return true; }
   std::string run() override { return open(); }
   void use() override {
     if (!owner_) return;
@@ -313,7 +314,6 @@ struct Adopt : OwnerOperation {
     }
   }
   std::string name() const override { return "taking over" + suffix(); }
-  bool makes_something() const override { return true; }
   void begin() override {
     ::kill(successor_->role().pid(), SIGSTOP);
     board().dies_at = board().ledgers[subject].started + 1;

@@ -63,11 +63,28 @@ TEST_F(OwnerFailpoints, of_everything_stop_it_and_after_it_nothing_is_missing) {
   conclude();
 }
 
-TEST_F(OwnerFailpoints, of_everything_let_a_call_fail_and_it_is_an_error_or_no_harm) {
+TEST_F(OwnerFailpoints, of_open_let_a_call_fail_and_it_is_an_error_that_leaves_nothing) {
   Fault fault("every-call-fails");
   for (const Kept kept : {Kept::no, Kept::yes}) {
     Open open(kept);
     inject.fail(open);
+  }
+  fault.fired(figures.failures);
+  conclude();
+}
+
+TEST_F(OwnerFailpoints, of_taking_over_let_a_call_fail_and_no_message_is_missing) {
+  Fault fault("every-call-fails");
+  Adopt adopt(Kept::with_state);
+  adopt.let_writers_join_anew();
+  inject.fail(adopt);
+  fault.fired(figures.failures);
+  conclude();
+}
+
+TEST_F(OwnerFailpoints, of_serving_and_ending_let_a_call_fail_and_no_message_is_missing) {
+  Fault fault("every-call-fails");
+  for (const Kept kept : {Kept::no, Kept::yes}) {
     Serve serve(kept);
     inject.fail(serve, every(3), first(3));
     Evict evict(kept);
@@ -75,9 +92,6 @@ TEST_F(OwnerFailpoints, of_everything_let_a_call_fail_and_it_is_an_error_or_no_h
     End end(kept);
     inject.fail(end);
   }
-  Adopt adopt(Kept::with_state);
-  adopt.let_writers_join_anew();
-  inject.fail(adopt);
   fault.fired(figures.failures);
   conclude();
 }

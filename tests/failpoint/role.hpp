@@ -58,8 +58,8 @@ class Role {
 };
 
 /// For a process whose parent is the keeper: what it inherited as kInherited is its link.
-inline void inherit_link() {
-  const std::string value = std::to_string(kInherited) + ":" + kOwnerName;
+inline void inherit_link(int link = kInherited) {
+  const std::string value = std::to_string(link) + ":" + kOwnerName;
   ::setenv(lane::kKeeperVariable, value.c_str(), 1);
 }
 

@@ -35,7 +35,7 @@ class WriterOperation : public Operation {
     }
     until([&] { return board().writers == 1; });
     baseline_ = owner_footprint();
-    lane_ = {baseline_.descriptors - alone.descriptors, baseline_.mappings - alone.mappings};
+    lane_ = baseline_ - alone;
   }
 
   void begin() override { board().begin_life(subject); }
@@ -77,9 +77,7 @@ class WriterOperation : public Operation {
     board().owner = 0;
     owner_ = std::make_unique<ServingOwner>(board(), serving());
     if (!owner_->opened()) throw std::runtime_error(board().complaint);
-    baseline_ = owner_footprint();
-    baseline_.descriptors += lane_.descriptors;
-    baseline_.mappings += lane_.mappings;
+    baseline_ = owner_footprint() + lane_;
   }
   Footprint owner_footprint() const { return footprint_of(owner_->role().pid()); }
 
@@ -115,9 +113,7 @@ class WriterOperation : public Operation {
   /// The owner has what it had before.
   std::string settled() {
     if (until([&] { return owner_footprint() == baseline_; })) return {};
-    const Footprint now = owner_footprint();
-    return "the owner is left with " + std::to_string(now.descriptors - baseline_.descriptors) +
-           " descriptors, " + std::to_string(now.mappings - baseline_.mappings) + " mappings";
+    return "the owner is left with " + (owner_footprint() - baseline_).text();
   }
   std::string same_name_again() {
     board().begin_life(subject);
@@ -142,7 +138,6 @@ class WriterOperation : public Operation {
 
 struct Join : WriterOperation {
   std::string name() const override { return "join"; }
-  bool makes_something() const override { return true; }
   std::string run() override { return join_subject(); }
   void use() override {
     if (!writer_) return;
@@ -150,6 +145,24 @@ struct Join : WriterOperation {
       board().complain("joined, and cannot send");
     }
     give_back();
+  }
+};
+
+/// The owner looks at nothing before this writer waits for its answer: whoever is killed before is
+/// a stranger to it, who has said a word and gone.
+struct JoinUnseen : Join {
+  std::string name() const override { return "join that is not answered yet"; }
+  void begin() override {
+    Join::begin();
+    board().gate_closed = 1;
+    // Wakes it; it goes to the gate instead of taking this.
+    const auto sent = board().post(*bystander_, bystander, patiently());
+    if (sent != SendStatus::sent || !until([&] { return board().at_gate != 0; })) {
+      throw std::runtime_error("the owner is not at the gate");
+    }
+  }
+  void at_stop(const Stop& stop) override {
+    if (stop.entry && stop.number == SYS_poll) board().gate_closed = 0;
   }
 };
 

@@ -11,6 +11,8 @@ TEST_F(WriterFailpoints, of_join_kill_it_and_leave_nothing_and_its_name_is_free)
   Fault fault("writer-killed-in-join");
   Join join;
   inject.kill(join);
+  JoinUnseen unseen;
+  inject.kill(unseen);
   fault.fired(figures.kills);
   conclude();
 }
@@ -61,6 +63,8 @@ TEST_F(WriterFailpoints, of_everything_else_stop_it_and_only_its_own_lane_pauses
   Fault fault("writer-stopped");
   Join join;
   inject.stop(join);
+  JoinUnseen unseen;
+  inject.stop(unseen);
   BlockingSend send;
   inject.stop(send);
   Ask ask;
@@ -77,6 +81,8 @@ TEST_F(WriterFailpoints, of_everything_let_a_call_fail_and_it_is_an_error_or_no_
   Fault fault("every-call-fails");
   Join join;
   inject.fail(join);
+  JoinUnseen unseen;
+  inject.fail(unseen);
   SendToSleeper send;
   inject.fail(send);
   BlockingSend blocking;
