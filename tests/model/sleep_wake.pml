@@ -5,11 +5,11 @@
  *
  *   here                      C++
  *   ------------------------  -----------------------------------------------------------------
- *   Writer: store, ring       Writer::Impl::publish: Producer::commit, then ring_if_armed
- *   Owner: adopt              Owner::Impl::open, adopt, watch (a new epoll on the same doorbells)
- *   Owner: awake              Owner::Impl::drain, drain_lane, release_lane, retire_departed
- *   Owner: arm, sleep         Owner::Impl::arm, wait_until, serve (one epoll_wait)
- *   Owner: disarm             Owner::Impl::disarm
+ *   Writer: store, ring       `Writer::Impl::publish`: `Producer::commit`, then `ring_if_armed`
+ *   Owner: adopt              `Owner::Impl::open`, `adopt`, `watch` (a new epoll, same doorbells)
+ *   Owner: awake              `Owner::Impl::drain`, `drain_lane`, `release_lane`, `retire_departed`
+ *   Owner: arm, sleep         `Owner::Impl::arm`, `wait_until`, `serve` (one epoll_wait)
+ *   Owner: disarm             `Owner::Impl::disarm`
  *   Processor, Faults         store buffers drain; a writer dies or stops, the owner dies
  *
  * Ring space is not modelled (space_wait.pml): two messages fit. A stopped writer whose record is

@@ -7,10 +7,10 @@
  *
  *   here                      C++
  *   ------------------------  -----------------------------------------------------------------
- *   Writer                    Writer::Impl::try_send; wait_for_release: wake_at, fence, refresh,
- *                             sleep, swallow_wakeup
- *   Owner: release_lane       Owner::Impl::release_lane, wake_writer, wake_later
- *   Owner: adopt              Owner::Impl::adopt, resume (a successor, from the kept segment)
+ *   Writer                    `Writer::Impl::try_send`, `wait_for_release`: `wake_at`, fence,
+ *                             `Producer::refresh`, `Writer::Impl::sleep`, `swallow_wakeup`
+ *   Owner: release_lane       `Owner::Impl::release_lane`, `wake_writer`, `wake_later`
+ *   Owner: adopt              `Owner::Impl::adopt`, `resume` (a successor, from the kept segment)
  *   Processor, Faults         store buffers drain; a writer dies or stops, the owner dies
  *
  * How the owner learns that something is published is sleep_wake.pml: here it just does.
@@ -30,9 +30,7 @@
  *   ADOPTION_SPENDS_TICKET                    breaks    18,495 a wake in vain spends the ticket
  */
 #define WRITERS 2
-#if !defined(CAPACITY)
 #define CAPACITY 1
-#endif
 #if !defined(MESSAGES)
 #define MESSAGES 3
 #endif
@@ -238,7 +236,6 @@ active proctype Processor() {                          /* stores reach memory */
 }
 
 active proctype Faults() {
-#if !defined(NO_FAULTS)
   do
   :: fail[0]!DEAD
   :: fail[0]!STOPPED
@@ -254,9 +251,6 @@ active proctype Faults() {
   :: fail[1]!DEAD
   :: fail[1]!STOPPED
   od
-#else
-  skip
-#endif
 }
 
 init {
