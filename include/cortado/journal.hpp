@@ -37,7 +37,8 @@
 // it stand FILE-wal and FILE-shm, which belong to it (never remove one alone), and while an owner
 // has it, FILE-lock. Others may read at any time; a reader that keeps a transaction open makes
 // FILE-wal grow. Others may also delete old messages: positions stay. They must not change `writer`
-// while an owner has the file.
+// while an owner has the file, and never remove a writer of whom there are messages: its number
+// would be given to another. Nor may there be triggers.
 #pragma once
 
 #include <cortado/export.hpp>

@@ -39,6 +39,9 @@ class Statement {
   std::int64_t integer(int column) const noexcept {
     return sqlite3_column_int64(statement_.get(), column);
   }
+  bool is_integer(int column) const noexcept {
+    return sqlite3_column_type(statement_.get(), column) == SQLITE_INTEGER;
+  }
   /// Valid until the next step or reset.
   std::span<const std::byte> blob(int column) const noexcept;
   std::string_view text(int column) const noexcept;

@@ -67,6 +67,7 @@ struct Journal::Impl {
   static Result<std::unique_ptr<Impl>> open(const std::string& path, const JournalOptions& options);
   Result<void> open_file(const JournalOptions& options);
   Result<bool> recognise() const;
+  Result<void> check_tables() const;
   Result<void> make_tables() const;
   Result<void> use(Durability durability) const;
   Result<void> prepare();

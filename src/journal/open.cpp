@@ -2,11 +2,14 @@
 //
 // A file that is not ours is never written to. Ours is made by one transaction, so it has all its
 // tables and its marks, or is an empty database, as after a crash, and is made again.
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <sys/stat.h>
 
@@ -27,17 +30,23 @@ constexpr std::int64_t kApplication = 0x636f6a6f;  // "cojo"
 constexpr std::int64_t kVersion = 1;
 constexpr const char* kOpen = "open the journal";
 
-constexpr const char* kTables =
-    "BEGIN IMMEDIATE;"
+// As SQLite keeps them, and as they are compared with: no other statement makes these tables.
+constexpr std::string_view kWriterTable =
     "CREATE TABLE writer(id INTEGER PRIMARY KEY, identity BLOB NOT NULL, uid INTEGER NOT NULL,"
     " name TEXT NOT NULL, next_sequence INTEGER NOT NULL, last_message INTEGER NOT NULL,"
-    " UNIQUE(identity, uid));"
+    " UNIQUE(identity, uid))";
+constexpr std::string_view kMessageTable =
     "CREATE TABLE message(id INTEGER PRIMARY KEY, writer INTEGER NOT NULL,"
-    " sequence INTEGER NOT NULL, tag INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    " sequence INTEGER NOT NULL, tag INTEGER NOT NULL, bytes BLOB NOT NULL)";
+constexpr std::string_view kMarks =
     "PRAGMA application_id=1668246127;"
-    "PRAGMA user_version=1;"
-    "COMMIT;";
-static_assert(kApplication == 1668246127 && kVersion == 1, "as in kTables");
+    "PRAGMA user_version=1;";
+static_assert(kApplication == 1668246127 && kVersion == 1, "as in kMarks");
+
+/// Numbers of rows are given from 1 on: behind this one there is room for all that will come.
+bool can_be_id(std::int64_t id) noexcept {
+  return id > 0 && id < std::int64_t{1} << 62;
+}
 
 /// Makes the file if there is none: private, as the identities in it are. Not opened if it is
 /// there: to close it again would drop the locks that SQLite has on it in this process.
@@ -88,12 +97,16 @@ Result<void> Journal::Impl::open_file(const JournalOptions& options) {
   if (database.read_only()) return database.error(SQLITE_READONLY, kOpen);
   auto made = recognise();
   if (!made) return made.error();
+  // All of it is read before anything is changed: `use` writes to the file.
+  if (*made) {
+    if (auto done = check_tables(); !done) return done;
+    if (auto done = read_positions(); !done) return done;
+  }
   if (auto done = use(options.durability); !done) return done;
   if (!*made) {
     if (auto done = make_tables(); !done) return done;
   }
-  if (auto done = prepare(); !done) return done;
-  return read_positions();
+  return prepare();
 }
 
 /// True: ours. False: an empty database, to be made ours.
@@ -118,9 +131,27 @@ Result<bool> Journal::Impl::recognise() const {
   return true;
 }
 
+/// Ours, but not as we made it: a trigger could undo a commit, a view be without an end.
+Result<void> Journal::Impl::check_tables() const {
+  auto tables = database.prepare(
+      "SELECT total(type='table' AND sql IN (?, ?)), total(type='trigger') FROM sqlite_master",
+      kOpen);
+  if (!tables) return tables.error();
+  tables->bind(1, kWriterTable);
+  tables->bind(2, kMessageTable);
+  if (const int code = tables->step(); code != SQLITE_ROW) return database.error(code, kOpen);
+  if (tables->integer(0) == 2 && tables->integer(1) == 0) return {};
+  return database_error(Errc::malformed, kOpen, path,
+                        "its tables are not those of a journal, or have a trigger; restore a copy, "
+                        "or choose another file");
+}
+
 /// Killed in here: an empty database, or all of it.
 Result<void> Journal::Impl::make_tables() const {
-  const int code = database.run(kTables);
+  std::string tables("BEGIN IMMEDIATE;");
+  tables.append(kWriterTable).append(";").append(kMessageTable).append(";");
+  tables.append(kMarks).append("COMMIT;");
+  const int code = database.run(tables.c_str());
   if (code == SQLITE_OK) return {};
   const Error error = database.error(code, "make the tables of the journal");
   if (database.in_transaction()) database.run("ROLLBACK");
@@ -177,23 +208,29 @@ Result<void> Journal::Impl::read_positions() {
   while ((code = rows->step()) == SQLITE_ROW) {
     Writer writer;
     const std::span<const std::byte> identity = rows->blob(1);
-    if (identity.size() != writer.key.id.bytes.size()) {
+    writer.row = rows->integer(0);
+    const std::int64_t uid = rows->integer(2);
+    const std::int64_t newest = rows->integer(5);
+    if (identity.size() != writer.key.id.bytes.size() || !rows->is_integer(4) ||
+        !std::in_range<std::uint32_t>(uid) || !can_be_id(writer.row) || !can_be_id(newest)) {
       return database.error(SQLITE_CORRUPT, kOpen);
     }
     std::memcpy(writer.key.id.bytes.data(), identity.data(), identity.size());
-    writer.row = rows->integer(0);
-    writer.key.uid = static_cast<std::uint32_t>(rows->integer(2));
+    writer.key.uid = static_cast<std::uint32_t>(uid);
     writer.name = std::string(rows->text(3));
     writer.stored = writer.next = static_cast<std::uint64_t>(rows->integer(4));
     writer.in_file = true;
     next_writer_row = std::max(next_writer_row, writer.row + 1);
-    next_message = std::max(next_message, rows->integer(5) + 1);
+    next_message = std::max(next_message, newest + 1);
     writers.push_back(std::move(writer));
-    by_key.emplace(writers.back().key, &writers.back());
+    if (!by_key.emplace(writers.back().key, &writers.back()).second) {
+      return database.error(SQLITE_CORRUPT, kOpen);  // which of the two positions?
+    }
   }
   if (code != SQLITE_DONE) return database.error(code, kOpen);
   auto highest = database.ask_number("SELECT coalesce(max(id), 0) FROM message", kOpen);
   if (!highest) return highest.error();
+  if (*highest != 0 && !can_be_id(*highest)) return database.error(SQLITE_CORRUPT, kOpen);
   next_message = std::max(next_message, *highest + 1);
   return {};
 }

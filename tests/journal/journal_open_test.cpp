@@ -116,6 +116,47 @@ TEST_F(UnusableJournal, whose_positions_are_damaged_is_refused) {
   expect_refused(fault, Errc::malformed, "damaged");
 }
 
+TEST_F(UnusableJournal, whose_rows_cannot_be_is_refused_and_not_changed) {
+  Fault fault("journal-unusable");
+  const std::string bytes = sound();
+  for (const char* const sql : {
+           "UPDATE writer SET identity=zeroblob(15) WHERE id=3",
+           "UPDATE writer SET uid=uid+4294967296 WHERE id=3",
+           "UPDATE writer SET uid=-1 WHERE id=3",
+           "UPDATE writer SET next_sequence='x' WHERE id=3",
+           "UPDATE writer SET id=9223372036854775807 WHERE id=3",
+           "UPDATE writer SET last_message=9223372036854775807 WHERE id=3",
+           "UPDATE message SET id=9223372036854775807 WHERE id=3",
+       }) {
+    SCOPED_TRACE(sql);
+    put(path, bytes);
+    // As a copy by other tools may be: opened, it would be changed to have a log.
+    ASSERT_EQ(Reader(path).run("PRAGMA journal_mode=DELETE"), SQLITE_OK);
+    ASSERT_EQ(Reader(path).run(sql), SQLITE_OK);
+    expect_refused(fault, Errc::malformed, "damaged");
+  }
+}
+
+/// Such a table can undo what is committed, or have no end.
+TEST_F(UnusableJournal, whose_tables_are_not_its_own_is_refused_and_not_changed) {
+  Fault fault("journal-unusable");
+  const std::string bytes = sound();
+  for (const char* const sql : {
+           "CREATE TRIGGER t AFTER INSERT ON message BEGIN DELETE FROM message; END",
+           "CREATE TRIGGER t AFTER UPDATE ON writer BEGIN UPDATE writer SET next_sequence=0; END",
+           "ALTER TABLE message RENAME TO m; CREATE VIEW message AS WITH RECURSIVE n(id) AS "
+           "(SELECT "
+           "1 UNION ALL SELECT id FROM n) SELECT id, 1 writer, 1 sequence, 1 tag, x'' bytes FROM n",
+           "ALTER TABLE writer ADD COLUMN more",
+           "DROP TABLE message",
+       }) {
+    SCOPED_TRACE(sql);
+    put(path, bytes);
+    ASSERT_EQ(Reader(path).run(sql), SQLITE_OK);
+    expect_refused(fault, Errc::malformed, "tables");
+  }
+}
+
 TEST_F(UnusableJournal, of_another_application_or_version_is_refused_and_not_changed) {
   Fault fault("journal-unusable");
   const auto made_by = [&](const std::string& sql) {
