@@ -110,7 +110,11 @@ Result<std::uint32_t> KeeperLink::receive_greeting(Inheritance& inheritance, tim
   inheritance.generation = greeting.generation;
   inheritance.listener = std::move(descriptors[0]);
   if (descriptors.size() == 2) inheritance.kept = std::move(descriptors[1]);
+#if defined(CORTADO_SEED_NO_CAPACITY_LIMIT)
+  capacity_ = greeting.capacity;
+#else
   capacity_ = std::min<std::size_t>(greeting.capacity, kMaxLanes);
+#endif
 
   KeeperMessage acknowledge;
   acknowledge.kind = Kind::acknowledge;
