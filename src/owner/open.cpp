@@ -115,7 +115,9 @@ Result<void> Owner::Impl::take_name(const detail::StateInfo& state) {
     if (inherited->kept) {
       if (auto done = adopt_kept(inherited->kept.get(), state); !done) return done;
       if (auto room = reserve_copy(); !room) return room;
-      for (lane::LaneHandles& handles : inherited->lanes) adopt(std::move(handles));
+      for (lane::LaneHandles& handles : inherited->lanes) {
+        if (auto done = adopt(std::move(handles)); !done) return done;
+      }
     } else if (auto done = make_kept(state); !done) {
       return done;
     }
@@ -214,9 +216,10 @@ void Owner::Impl::recover_state_commit() noexcept {
   }
 }
 
-/// Takes over one lane. One that cannot be taken over is given up, and its writer's connection
-/// ended: the others must not suffer.
-void Owner::Impl::adopt(lane::LaneHandles handles) {
+/// Takes over one lane. One that is no lane is given up, and its writer's connection ended: the
+/// others must not suffer. Where this process lacks something (memory, descriptors) it is an error:
+/// the keeper still has all lanes, and with them what only they hold, for a next owner that has it.
+Result<void> Owner::Impl::adopt(lane::LaneHandles handles) {
   const std::uint32_t limit = kept->header().max_lanes;
   std::uint32_t slot = 0;
   while (slot < limit && (kept->lane(slot).lane_id != handles.lane_id ||
@@ -225,10 +228,11 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
   }
   if (slot == limit) {  // retired, but the keeper was not told
     keeper->retire_lane(handles.lane_id);
-    return;
+    return {};
   }
   lane::KeptLane& record = kept->lane(slot);
   auto lane = take_over(handles, record);
+  if (!lane && lane.error().code != Errc::malformed) return lane.error();
   if (!lane) {
     Event event;
     event.kind = Event::Kind::left;
@@ -243,7 +247,7 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
     record.stage.store(lane::KeptLane::Stage::empty, std::memory_order_release);
     keeper->retire_lane(handles.lane_id);
     ::shutdown(handles.connection.get(), SHUT_RDWR);
-    return;
+    return {};
   }
   (*lane)->slot = slot;
   if (slots.size() <= slot) slots.resize(slot + 1);
@@ -251,12 +255,7 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
   OwnerLane& adopted = *slots[slot];
   lanes.push_back(&adopted);
   resume(adopted);
-  if (auto watched = watch(adopted); !watched) {
-    // No fault of its writer's: that one is not told `quarantined`, but joins anew with what is
-    // left.
-    adopted.reason = watched.error().text;
-    return retire(adopted, Left::quarantined);
-  }
+  if (auto watched = watch(adopted); !watched) return watched;
   if (adopted.evicted) writer_left(slot);
   if (record.stage.load() == lane::KeptLane::Stage::offered) {
     // Should it fail: the writer is gone, or its join times out and it hangs up. It may have had
@@ -270,6 +269,7 @@ void Owner::Impl::adopt(lane::LaneHandles handles) {
     announce(adopted, Event::Kind::adopted);
   }
   wake_writer(adopted);
+  return {};
 }
 
 /// Maps a lane by what is known of it here: nothing in its own pages is believed, the writer may

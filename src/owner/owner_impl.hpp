@@ -94,7 +94,7 @@ struct Owner::Impl {
   Result<void> make_kept(const detail::StateInfo& state);
   Result<void> adopt_kept(int memfd, const detail::StateInfo& state);
   void recover_state_commit() noexcept;
-  void adopt(lane::LaneHandles handles);
+  Result<void> adopt(lane::LaneHandles handles);
   Result<std::unique_ptr<OwnerLane>> take_over(lane::LaneHandles& handles, lane::KeptLane& record);
   void resume(OwnerLane& lane);
 
