@@ -128,6 +128,7 @@ inline std::span<const Failure> fitting(const Stop& stop) {
     case SYS_fcntl:
       if (stop.arguments[1] == F_DUPFD_CLOEXEC) return std::span(none_left).first(1);
       if (stop.arguments[1] == F_SETLK || stop.arguments[1] == F_GETLK) return lock;
+      if (stop.arguments[1] == F_GET_SEALS) return {};  // of a memfd
       return permission;
     case SYS_clone:
     case SYS_clone3:

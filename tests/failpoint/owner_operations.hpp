@@ -358,7 +358,7 @@ struct Adopt : OwnerOperation {
                to_string(writers_[who]->poll());
       }
       if (auto fault = board().fault_of(who, true); !fault.empty()) return fault;
-      if (writers_[who]->stats().rejoins > rejoins_allowed_) return "a writer noticed";
+      if (writers_[who]->stats().rejoins != 0) return "a writer noticed";
     }
     if (kept_ == Kept::with_state) {
       until([&] { return board().fault_of_state().empty(); });
@@ -366,12 +366,36 @@ struct Adopt : OwnerOperation {
     }
     return {};
   }
-  /// A lane that cannot be taken over is given up; then its writer joins anew.
-  void let_writers_join_anew() { rejoins_allowed_ = ~std::uint64_t{0}; }
 
  private:
   std::array<std::optional<Writer>, kWriters> writers_;
-  std::uint64_t rejoins_allowed_ = 0;
+};
+
+/// The same when the writers died together with the last owner: nobody but the keeper has what they
+/// sent.
+struct AdoptOrphans : Party {
+  using Party::Party;
+  std::string name() const override { return "taking over from the dead" + suffix(); }
+  void begin() override {
+    Party::begin();
+    keeper_.emplace(directory_.path());
+    if (auto fault = open_successor(); !fault.empty()) throw std::runtime_error(fault);
+    spawn_members();
+    const auto both = [&](const auto& have) {
+      return until([&] { return tend(), have(subject) && have(other); });
+    };
+    both([&](Who who) { return board().ledgers[who].next != 0; });
+    ::kill(successor_->role().pid(), SIGSTOP);  // most of what comes now is not taken
+    both([&](Who who) { return board().ready[who] != 0; });
+    successor_.reset();
+    for (auto& member : members_) member.reset();
+  }
+  std::string run() override {
+    if (auto error = open(); !error.empty()) return error;
+    serve_until([&] { return (*owner_)->writers() == 0; });
+    return {};
+  }
+  void use() override { owner_.reset(); }
 };
 
 }  // namespace cortado::test

@@ -23,6 +23,10 @@ TEST_F(OwnerFailpoints, of_taking_over_kill_it_and_its_own_successor_takes_over)
   inject.kill(plain);
   Adopt state(Kept::with_state);
   inject.kill(state);
+  for (const Kept kept : {Kept::yes, Kept::with_state}) {
+    AdoptOrphans orphans(kept);
+    inject.kill(orphans);
+  }
   fault.fired(figures.kills);
   conclude();
 }
@@ -76,8 +80,9 @@ TEST_F(OwnerFailpoints, of_open_let_a_call_fail_and_it_is_an_error_that_leaves_n
 TEST_F(OwnerFailpoints, of_taking_over_let_a_call_fail_and_no_message_is_missing) {
   Fault fault("every-call-fails");
   Adopt adopt(Kept::with_state);
-  adopt.let_writers_join_anew();
   inject.fail(adopt);
+  AdoptOrphans orphans(Kept::with_state);
+  inject.fail(orphans);
   fault.fired(figures.failures);
   conclude();
 }
