@@ -169,9 +169,9 @@ Result<void> Writer::Impl::check_welcome(const lane::Welcome& welcome, ssize_t r
   if (descriptors < 2) {
     return Error{Errc::version_mismatch, who + "the Welcome lacks descriptors"};
   }
+#if !defined(CORTADO_SEED_NO_NAME_CHECK)
   // It is presented again to the next owner.
   const std::string_view given = lane::get_text(welcome.name);
-#if !defined(CORTADO_SEED_NO_NAME_CHECK)
   if (given.empty() || !lane::valid_writer_name(given)) {
     return Error{Errc::version_mismatch, who + "the Welcome gives a name that cannot be"};
   }

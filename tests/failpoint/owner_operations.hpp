@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "injectors.hpp"
 #include "party.hpp"
@@ -371,8 +370,7 @@ struct Adopt : OwnerOperation {
   std::array<std::optional<Writer>, kWriters> writers_;
 };
 
-/// The same when the writers died together with the last owner: nobody but the keeper has what they
-/// sent.
+/// The same when the writers died with the last owner: the keeper alone has what they sent.
 struct AdoptOrphans : Party {
   using Party::Party;
   std::string name() const override { return "taking over from the dead" + suffix(); }
