@@ -22,6 +22,8 @@ struct WriterId {
   /// 32 lower-case hexadecimal digits. Allocates.
   CORTADO_API std::string text() const;
 
+  // The check takes the 0 of a comparison for a pointer.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend auto operator<=>(const WriterId&, const WriterId&) = default;
 };
 

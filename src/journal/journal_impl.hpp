@@ -41,6 +41,7 @@ struct Journal::Impl {
   struct Key {
     WriterId id;
     std::uint32_t uid = 0;
+    // NOLINTNEXTLINE(modernize-use-nullptr): as in WriterId.
     friend auto operator<=>(const Key&, const Key&) = default;
   };
 

@@ -308,15 +308,15 @@ Result<std::unique_ptr<OwnerLane>> Owner::Impl::take_over(lane::LaneHandles& han
 void Owner::Impl::resume(OwnerLane& lane) {
   lane::LaneControl& control = lane.control();
   const lane::Applied& applied = lane.kept->applied();
-  // SYNC in_hand: what OwnerLane::set_in_hand stored before each call of a handler.
-  const std::uint64_t in_hand = lane.kept->in_hand.load(std::memory_order_acquire);
   const std::uint64_t handling = lane.kept->handling.load(std::memory_order_acquire);
 #if defined(CORTADO_SEED_TAKEN_OVER_UNFLAGGED)
-  const bool was_in_hand = false;
+  lane.redelivered_until = applied.position;
 #else
+  // SYNC in_hand: what OwnerLane::set_in_hand stored before each call of a handler.
+  const std::uint64_t in_hand = lane.kept->in_hand.load(std::memory_order_acquire);
   const bool was_in_hand = static_cast<std::int64_t>(in_hand - applied.position) > 0;
-#endif
   lane.redelivered_until = was_in_hand ? in_hand : applied.position;
+#endif
   control.released.store(applied.position, std::memory_order_release);
 
   // The predecessor may have been about to close; this owner is not.
