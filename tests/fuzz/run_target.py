@@ -9,6 +9,7 @@ Exit status 0: as expected. 1: not. 77: nothing was run.
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ import tempfile
 WATCHDOG_SECONDS = 580
 # What a target says of an invariant, and the sanitizers and libFuzzer of what they see.
 FINDINGS = ("BROKEN: ", "ERROR: AddressSanitizer", "runtime error: ", "ERROR: libFuzzer")
+# What a read outside of the memory comes to where no sanitizer looks.
+CRASHES = (-signal.SIGSEGV, -signal.SIGBUS)
 
 
 def run(program, runs, seed):
@@ -43,6 +46,8 @@ def main():
     print(f"CORTADO_SEED={seed}, {runs} inputs", flush=True)
     status, output = run(options.program, runs, seed)
     found = next((line for line in output.splitlines() if any(f in line for f in FINDINGS)), None)
+    if found is None and status in CRASHES:
+        found = f"ended by {signal.Signals(-status).name}"
     if status is None:
         print(output[-8000:])
         print(f"no end after {WATCHDOG_SECONDS} s")
