@@ -99,7 +99,9 @@ Result<void> Journal::Impl::open_file(const JournalOptions& options) {
   if (!made) return made.error();
   // All of it is read before anything is changed: `use` writes to the file.
   if (*made) {
+#if !defined(CORTADO_SEED_NO_TABLE_CHECK)
     if (auto done = check_tables(); !done) return done;
+#endif
     if (auto done = read_positions(); !done) return done;
   }
   if (auto done = use(options.durability); !done) return done;

@@ -7,7 +7,8 @@
 //   - what is kept free for answers is the sum over the asks that have none, and never grows;
 //   - the answer is no longer than a record of the ring can be, and comes only from a record that
 //     was taken;
-//   - the writer's position moves on by words, at most once around, and the owner is told no other.
+//   - the writer's position moves on by words, a record of the ring at a time, and all of it is
+//     released.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -87,6 +88,9 @@ class Asking {
     const bool found = writer_.take_reply(wanted, answer);
     const std::uint64_t moved = writer_.back.position() - before;
     require(moved % 8 == 0, "a writer's position moves on by words");
+    // A number comes again after 256 records, so that hostile ones may be read more than once
+    // around.
+    require(moved < 256 * kAreaBytes, "a writer's position moves on by records of the ring");
     require(!found || moved >= 16, "an answer is found in a record that was taken");
     require(found || (!answer && answer.error().code == Errc::unknown), "no answer, no text");
     require(!answer || answer->size() <= ring::max_length(kAreaBytes) - sizeof(ring::ReplyPrefix),

@@ -199,8 +199,10 @@ struct Image {
     constexpr std::uint32_t kMost = static_cast<std::uint32_t>(ring::max_length(kAreaBytes));
     switch (random.below(8)) {
       case 0:
-        return kMost - static_cast<std::uint32_t>(random.below(20));
+        return kMost + 10 - static_cast<std::uint32_t>(random.below(30));
       case 1:
+        return static_cast<std::uint32_t>(edge(random));
+      case 2:
         return static_cast<std::uint32_t>(random.below(kMost + 1));
       default:
         return random.of(kLengths);

@@ -20,7 +20,7 @@ namespace {
 
 using cortado::fuzz::Random;
 
-constexpr std::size_t kMaxBytes = 4096;
+constexpr std::size_t kMaxBytes = 16384;
 
 std::uint64_t byte_seed = 1;
 

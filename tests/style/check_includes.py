@@ -19,7 +19,7 @@ THIRD_PARTY = {
     "fmt/": ("tools/",),
     "CLI/": ("tools/",),
     "nlohmann/": ("src/lab/", "tools/", "tests/"),
-    "sqlite3.h": ("src/journal/", "tests/journal/", "tests/process/"),
+    "sqlite3.h": ("src/journal/", "tests/fuzz/", "tests/journal/", "tests/process/"),
     "xxhash.h": ("src/modes/", "tests/"),
     "gtest/": ("tests/",),
     "gmock/": ("tests/",),
