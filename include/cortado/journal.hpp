@@ -15,8 +15,7 @@
 //     auto done = journal->drain(*owner, apply);             // taken, applied, committed, released
 //     if (done && *done == 0) owner->wait(250ms);
 //     if (!done && !is_passing(done.error().code)) return fail(done.error());
-//     if (!done) std::this_thread::sleep_for(1s);            // disk full, or locked: nothing is
-//     lost
+//     if (!done) std::this_thread::sleep_for(1s);            // disk full, or locked
 //   }
 //
 // The file, version 1 (PRAGMA application_id 0x636f6a6f, PRAGMA user_version 1):

@@ -51,7 +51,7 @@ struct Journal::Impl {
     std::int64_t row = 0;           ///< writer.id
     std::uint64_t stored = 0;       ///< position in the file
     std::uint64_t next = 0;         ///< position behind what is buffered
-    std::int64_t last_message = 0;  /// message.id of the last that is buffered
+    std::int64_t last_message = 0;  ///< message.id of the last that is buffered
     bool in_file = false;
     bool changed = false;  ///< something is buffered
   };

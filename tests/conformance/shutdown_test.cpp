@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../support/fault.hpp"
+#include "../support/seed.hpp"
 #include "setting.hpp"
 
 namespace {
@@ -25,14 +26,6 @@ using cortado::SendStatus;
 constexpr int kWriters = 4;
 constexpr int kLives = 25;
 constexpr std::uint64_t kMessages = 100;
-
-std::uint64_t seed() {
-  const char* given = std::getenv("CORTADO_SEED");
-  const std::uint64_t chosen =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-  std::printf("CORTADO_SEED=%llu\n", static_cast<unsigned long long>(chosen));
-  return chosen;
-}
 
 class Shutdown : public Setting {
  public:
@@ -90,7 +83,7 @@ class Shutdown : public Setting {
 
 TEST_F(Shutdown, of_owners_amid_joins_and_sends_loses_nothing_that_was_sent) {
   cortado::test::Fault fault("join-meets-shutdown");
-  std::mt19937_64 random(seed());
+  std::mt19937_64 random(cortado::test::seed());
   std::vector<std::thread> writers;
   for (int i = 0; i < kWriters; ++i) writers.emplace_back([this, i] { live(i); });
 

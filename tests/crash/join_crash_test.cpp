@@ -20,11 +20,11 @@
 #include "../support/estate.hpp"
 #include "../support/fault.hpp"
 #include "../support/ring_bytes.hpp"
+#include "../support/shared.hpp"
 #include "crash_test.hpp"
 #include "os/event_descriptor.hpp"
 #include "os/memory_file.hpp"
 #include "os/unix_socket.hpp"
-#include "shared_page.hpp"
 #include "step.hpp"
 #include "tally.hpp"
 #include "writer_judge.hpp"
@@ -178,10 +178,10 @@ class JoinScene {
   Backlog state_;
   std::vector<Sent> messages_;  ///< those of the old lane, and the one that is sent
   std::uint64_t old_end_ = 0;
-  SharedPage<std::uint64_t> misheard_;  ///< messages that the next owner should not have had
-  std::optional<Heir> owner_;           ///< the next one
-  std::size_t handled_ = 0;             ///< messages that it was given
-  std::optional<Writer> writer_;        ///< in the child
+  Shared<std::uint64_t> misheard_;  ///< messages that the next owner should not have had
+  std::optional<Heir> owner_;       ///< the next one
+  std::size_t handled_ = 0;         ///< messages that it was given
+  std::optional<Writer> writer_;    ///< in the child
 };
 
 class JoinCrashPoints : public CrashTest {};

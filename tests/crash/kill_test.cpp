@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "../support/fault.hpp"
+#include "../support/seed.hpp"
 #include "crash_test.hpp"
 #include "owner_scene.hpp"
 #include "replay.hpp"
@@ -32,11 +33,7 @@ class RealKills : public CrashTest {
 
   void SetUp() override {
     CrashTest::SetUp();
-    const char* given = std::getenv("CORTADO_SEED");
-    const auto seed = given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 0))
-                                       : std::random_device{}();
-    std::cout << "CORTADO_SEED=" << seed << '\n';
-    random_.seed(seed);
+    random_.seed(static_cast<unsigned>(seed()));
   }
 
   /// Kills at random instructions; each must leave an image that was judged.

@@ -16,9 +16,9 @@
 
 #include "../support/estate.hpp"
 #include "../support/ring_bytes.hpp"
+#include "../support/shared.hpp"
 #include "owner_state.hpp"
 #include "ring/layout.hpp"
-#include "shared_page.hpp"
 #include "tally.hpp"
 
 namespace cortado::test {
@@ -326,14 +326,14 @@ class OwnerScene {
   bool drains_;
   Estate estate_;
   Estate judged_;
-  SharedPage<Diary> diary_;
+  Shared<Diary> diary_;
   OwnerState state_;
   std::vector<Bytes> messages_;      ///< as their handlers see them
   std::vector<std::uint64_t> ends_;  ///< positions: behind none, behind the first, ...
   std::optional<Heir> heir_;         ///< in the child
   std::vector<Receipt> receipts_;    ///< in the child, with releases by hand
-  SharedPage<Diary> past_;           ///< of the image that is judged
-  SharedPage<Diary> present_;        ///< of the judge's owner
+  Shared<Diary> past_;               ///< of the image that is judged
+  Shared<Diary> present_;            ///< of the judge's owner
   Stage stage_ = Stage::joined;      ///< of the lane in the image
   bool poisoned_ = false;            ///< given up with messages in it, as it must be
   std::uint64_t kept_count_ = 0;     ///< messages in the state of the image

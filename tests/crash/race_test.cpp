@@ -18,9 +18,9 @@
 
 #include "../support/estate.hpp"
 #include "../support/fault.hpp"
+#include "../support/shared.hpp"
 #include "crash_test.hpp"
 #include "replay.hpp"
-#include "shared_page.hpp"
 #include "step.hpp"
 #include "tally.hpp"
 #include "writer_scene.hpp"
@@ -119,7 +119,7 @@ TEST_F(PeerMoves, at_any_instruction_of_wait_applied_end_its_wait) {
 TEST_F(PeerMoves, at_any_instruction_of_an_owners_sleep_wake_it) {
   Fault fault("lost-wake-up");
   Estate estate(0);
-  const SharedPage<std::atomic<std::uint64_t>> heard;
+  const Shared<std::atomic<std::uint64_t>> heard;
   std::optional<Heir> owner;     // in the child
   std::optional<Writer> writer;  // in the parent
   Operation operation;

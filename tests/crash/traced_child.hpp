@@ -28,8 +28,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "../support/shared.hpp"
 #include "os/descriptor.hpp"
-#include "shared_page.hpp"
 
 namespace cortado::test {
 
@@ -218,7 +218,7 @@ class TracedChild {
 
   const Operation& operation_;
   std::vector<std::span<std::byte>> regions_;
-  SharedPage<std::atomic<Mark>> mark_;  ///< how far the child is
+  Shared<std::atomic<Mark>> mark_;  ///< how far the child is
   os::Descriptor stat_;
   pid_t child_ = -1;
   int status_ = 0;

@@ -15,8 +15,8 @@
 
 #include "../support/estate.hpp"
 #include "../support/ring_bytes.hpp"
+#include "../support/shared.hpp"
 #include "ring/layout.hpp"
-#include "shared_page.hpp"
 #include "tally.hpp"
 #include "writer_judge.hpp"
 
@@ -227,7 +227,7 @@ class WriterScene {
   Does does_;
   Estate estate_{0};
   WriterJudge judge_;
-  SharedPage<Seen> seen_;
+  Shared<Seen> seen_;
   SendState state_;
   std::vector<Sent> messages_;    ///< in the ring; the last one is the operation's
   std::optional<Heir> owner_;     ///< that lives

@@ -20,12 +20,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
-#include <new>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -35,27 +33,9 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "../support/shared.hpp"
+
 namespace cortado::test {
-
-/// Memory that a child shares with its parent, zeroed.
-template <class T>
-class Shared {
- public:
-  Shared() {
-    void* page =
-        ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) std::abort();
-    value_ = new (page) T{};
-  }
-  ~Shared() { ::munmap(value_, sizeof(T)); }
-  Shared(const Shared&) = delete;
-  Shared& operator=(const Shared&) = delete;
-  T* operator->() const { return value_; }
-  T& operator*() const { return *value_; }
-
- private:
-  T* value_;
-};
 
 /// Where a child stands still.
 struct Stop {

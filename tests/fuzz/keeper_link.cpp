@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "allocations.hpp"
+#include "../support/allocations.hpp"
 #include "messages.hpp"
 
 namespace cortado::fuzz {
@@ -73,10 +73,11 @@ void hear(const std::vector<Letter>& letters, int file) {
   ::setenv(lane::kKeeperVariable, value.c_str(), 1);
   auto link = lane::KeeperLink::from_environment("bench");
   require(link.has_value(), "there is a link");
-  const std::size_t before = allocated_bytes();
+  const std::size_t before = test::allocated_bytes();
   const auto heard = link->receive(std::chrono::steady_clock::now() + std::chrono::seconds(60));
 
-  require(allocated_bytes() - before < kMostBytes, "what a keeper says reserves no more than that");
+  require(test::allocated_bytes() - before < kMostBytes,
+          "what a keeper says reserves no more than that");
   const Expected expected = read(sent);
   require(static_cast<bool>(heard) == expected.understood, "what is in the right form is taken");
   if (!heard) {

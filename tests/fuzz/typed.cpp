@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "../support/allocations.hpp"
 #include "../unit/typed_samples.hpp"
-#include "allocations.hpp"
 #include "target.hpp"
 
 namespace cortado::fuzz {
@@ -58,9 +58,9 @@ constexpr std::size_t kMostOnce = 8192;
 
 template <class T>
 void judge(std::span<const std::byte> bytes) {
-  const std::size_t before = allocated_bytes();
+  const std::size_t before = test::allocated_bytes();
   const auto value = decode<T>(bytes);
-  require(allocated_bytes() - before <= kMostPerByte * bytes.size() + kMostOnce,
+  require(test::allocated_bytes() - before <= kMostPerByte * bytes.size() + kMostOnce,
           "decoding allocates in proportion to the bytes");
   if (!value) {
     require(value.error().code == Errc::malformed, "what is refused is malformed");

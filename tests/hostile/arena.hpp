@@ -35,9 +35,10 @@
 #include <unistd.h>
 
 #include "../process/records.hpp"
+#include "../support/seed.hpp"
+#include "../support/shared.hpp"
 #include "../unit/forked_child.hpp"
 #include "../unit/temporary_directory.hpp"
-#include "shared.hpp"
 
 namespace cortado::test {
 
@@ -68,18 +69,6 @@ struct Board {
 
   std::string reason(std::uint64_t n) const { return reasons[n % kReasons].data(); }
 };
-
-/// From CORTADO_SEED, or new; printed, so that a failure can be repeated.
-inline std::uint64_t seed() {
-  static const std::uint64_t value = [] {
-    const char* given = std::getenv("CORTADO_SEED");
-    const std::uint64_t chosen =
-        given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-    std::printf("CORTADO_SEED=%llu\n", static_cast<unsigned long long>(chosen));
-    return chosen;
-  }();
-  return value;
-}
 
 /// How often a test repeats its attack: `quick`, or ten times CORTADO_ROUNDS / 20 of it.
 inline std::uint64_t rounds(std::uint64_t quick) {

@@ -34,11 +34,11 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "../support/shared.hpp"
 #include "../unit/forked_child.hpp"
 #include "../unit/temporary_directory.hpp"
 #include "hostile.hpp"
 #include "knock.hpp"
-#include "shared.hpp"
 
 namespace {
 

@@ -19,28 +19,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "../support/allocations.hpp"
 #include "../support/fault.hpp"
 #include "../support/group_fixture.hpp"
 #include "../unit/typed_samples.hpp"
 #include "arena.hpp"
 #include "hostile.hpp"
-
-namespace {
-std::atomic<std::size_t> allocated_bytes{0};
-}
-
-// Counts what this program asks for: the owner of an arena is forked from it.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  allocated_bytes.fetch_add(size, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace cortado::test {
 namespace {
@@ -60,9 +44,9 @@ struct Decoded {
 template <class T>
 void decode(const Message& message, Decoded& decoded) {
   if (!message.is<T>()) return;
-  const std::size_t before = allocated_bytes;
+  const std::size_t before = allocated_bytes();
   const bool good = static_cast<bool>(message.as<T>());
-  const std::uint64_t asked = allocated_bytes - before;
+  const std::uint64_t asked = allocated_bytes() - before;
   decoded.tried.fetch_add(1);
   if (good) decoded.accepted.fetch_add(1);
   if (asked > decoded.most_bytes) decoded.most_bytes = asked;

@@ -3,39 +3,19 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
-#include <new>
 #include <optional>
 #include <vector>
 
-#include <sys/mman.h>
-
 #include "../process/scene.hpp"
 #include "../support/keep.hpp"
+#include "../support/shared.hpp"
 #include "meeting.hpp"
 
 namespace {
 
 using namespace identity;
+using cortado::test::Shared;
 using process_test::rounds;
-
-/// Zeroed, and shared with children that are forked later.
-template <class T>
-class Shared {
- public:
-  Shared() {
-    void* page =
-        ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) std::abort();
-    value_ = new (page) T{};
-  }
-  ~Shared() { ::munmap(value_, sizeof(T)); }
-  Shared(const Shared&) = delete;
-  Shared& operator=(const Shared&) = delete;
-  T* operator->() const { return value_; }
-
- private:
-  T* value_;
-};
 
 class OwnerName : public Meeting {
  public:

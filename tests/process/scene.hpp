@@ -23,27 +23,18 @@
 #include <spawn.h>
 #include <unistd.h>
 
+#include "../support/seed.hpp"
 #include "records.hpp"
 
 namespace process_test {
+
+using cortado::test::seed;
 
 /// A program of tests/process, which stands in the build folder of that name; this one may stand in
 /// another one beside it.
 inline std::string sibling(const std::string& program) {
   const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   return here.parent_path() / "process" / program;
-}
-
-/// From CORTADO_SEED, or new; printed, so that a failure can be repeated.
-inline std::uint64_t seed() {
-  static const std::uint64_t value = [] {
-    const char* given = std::getenv("CORTADO_SEED");
-    const std::uint64_t chosen =
-        given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-    std::printf("CORTADO_SEED=%llu\n", static_cast<unsigned long long>(chosen));
-    return chosen;
-  }();
-  return value;
 }
 
 /// Rounds of a test that kills: CORTADO_ROUNDS, or what the quick suite affords.

@@ -17,6 +17,7 @@
 
 #include "../support/mirrored_memory.hpp"
 #include "../support/ring_bytes.hpp"
+#include "../support/seed.hpp"
 #include "ring/ring.hpp"
 
 namespace cortado::test {
@@ -32,14 +33,6 @@ using ring::record_bytes;
 constexpr std::uint64_t kCapacity = ring::kMinCapacity;
 constexpr std::uint64_t kMaxLength = ring::max_length(kCapacity);
 constexpr auto kWatchdog = 50s;
-
-std::uint64_t seed_of_this_run() {
-  const char* given = std::getenv("CORTADO_SEED");
-  const std::uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 0) : std::random_device{}();
-  std::cout << "CORTADO_SEED=" << seed << '\n';
-  return seed;
-}
 
 Commit commit_for(std::uint64_t number) {
   return {0, static_cast<std::uint16_t>(number * 31), static_cast<std::uint8_t>(number), 0};
@@ -108,7 +101,7 @@ class Modelled {
 };
 
 TEST(RingStream, agrees_with_a_deque_for_every_length_and_any_order_of_calls) {
-  std::mt19937_64 random(seed_of_this_run());
+  std::mt19937_64 random(test::seed());
   Modelled ring(~std::uint64_t{0} - 300 * kCapacity + 1);  // passes 2^64 on the way
   std::vector<std::uint64_t> lengths;
   for (std::uint64_t length = 0; length <= kMaxLength; ++length) lengths.push_back(length);

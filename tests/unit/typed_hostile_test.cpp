@@ -1,32 +1,18 @@
 #include <cortado/typed.hpp>
 
-#include <atomic>
 #include <new>
 #include <stdexcept>
 
+#include "../support/allocations.hpp"
 #include "../support/fault.hpp"
+#include "../support/seed.hpp"
 #include "typed_samples.hpp"
-
-namespace {
-std::atomic<std::size_t> allocated_bytes{0};
-}
-
-// Counts what this program asks for, so that a test can tell how much a decode asked for.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  allocated_bytes.fetch_add(size, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace {
 
 using namespace cortado::samples;
+using cortado::test::allocated_bytes;
+using cortado::test::seed;
 
 struct Nothing {  // not empty, but archives no byte
   int unused = 0;
@@ -78,10 +64,10 @@ TEST(TypedHostile, needs_no_allocation_to_encode) {
   std::mt19937_64 random(2);
   const Order order = random_order(random);
   Bytes bytes(cortado::encoded_size(order));
-  const std::size_t before = allocated_bytes;
+  const std::size_t before = allocated_bytes();
   const std::size_t counted = cortado::encoded_size(order);
   const std::size_t written = cortado::encode(order, bytes);
-  EXPECT_EQ(allocated_bytes, before);
+  EXPECT_EQ(allocated_bytes(), before);
   EXPECT_EQ(counted, written);
 }
 
@@ -90,9 +76,9 @@ void expect_refused_without_allocation() {
   for (const std::uint64_t size :
        {std::uint64_t{1} << 63, std::uint64_t{1} << 32, ~std::uint64_t{0}, std::uint64_t{3}}) {
     const Bytes hostile = size_tag(size, 2);
-    const std::size_t before = allocated_bytes;
+    const std::size_t before = allocated_bytes();
     const auto result = cortado::decode<Box<T>>(hostile);
-    const std::size_t asked = allocated_bytes - before;
+    const std::size_t asked = allocated_bytes() - before;
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, cortado::Errc::malformed);
     EXPECT_NE(result.error().text.find("size"), std::string::npos) << result.error().text;
@@ -130,11 +116,11 @@ TEST(TypedHostile, refuses_a_size_whose_elements_would_not_fit) {
 TEST(TypedHostile, allocates_in_proportion_to_bytes_and_not_to_the_size_claimed) {
   cortado::test::Fault fault("archive-bombs");
   const Bytes hostile = size_tag(60'000, 60'000);  // as elements: 245 MB
-  const std::size_t before = allocated_bytes;
+  const std::size_t before = allocated_bytes();
   EXPECT_FALSE(cortado::decode<Box<std::vector<Wide>>>(hostile));
   EXPECT_FALSE(cortado::decode<Box<std::deque<Wide>>>(hostile));
   EXPECT_FALSE(cortado::decode<Box<std::list<Wide>>>(hostile));
-  EXPECT_LT(allocated_bytes - before, 1'000'000U);
+  EXPECT_LT(allocated_bytes() - before, 1'000'000U);
   fault.fired();
 }
 

@@ -116,13 +116,6 @@ void expect_malformed(const Bytes& bytes, const char* why) {
   EXPECT_NE(result.error().text.find(why), std::string::npos) << result.error().text;
 }
 
-inline std::uint64_t seed() {
-  const char* given = std::getenv("CORTADO_SEED");
-  static const std::uint64_t value =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-  return value;
-}
-
 inline std::string random_text(std::mt19937_64& random) {
   std::string text(random() % 20, '\0');
   for (char& letter : text) letter = static_cast<char>(random());

@@ -1,10 +1,12 @@
 #include <cortado/typed.hpp>
 
+#include "../support/seed.hpp"
 #include "typed_samples.hpp"
 
 namespace {
 
 using namespace cortado::samples;
+using cortado::test::seed;
 
 struct Versioned {
   std::int32_t value = 0;

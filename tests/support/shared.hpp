@@ -1,14 +1,15 @@
-// Memory that a test shares with the processes that it forks.
+// One object in memory that a test and the processes that it forks share.
 #pragma once
 
+#include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <span>
 
 #include <sys/mman.h>
 
 namespace cortado::test {
 
-/// Memory that forked processes share; zero at first.
 template <class T>
 class Shared {
  public:
@@ -16,16 +17,20 @@ class Shared {
     void* memory =
         ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) std::abort();
-    value_ = new (memory) T;
+    object_ = new (memory) T{};
   }
-  ~Shared() { ::munmap(value_, sizeof(T)); }
+  ~Shared() { ::munmap(object_, sizeof(T)); }
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
-  T& operator*() const { return *value_; }
-  T* operator->() const { return value_; }
+
+  void renew() { object_ = new (object_) T{}; }
+
+  T& operator*() const { return *object_; }
+  T* operator->() const { return object_; }
+  std::span<std::byte> bytes() const { return std::as_writable_bytes(std::span(object_, 1)); }
 
  private:
-  T* value_;
+  T* object_;
 };
 
 }  // namespace cortado::test
