@@ -285,7 +285,7 @@ struct Open : OwnerOperation {
     options.directory = directory_.path();
     options.timeout = kPatience;
     writer_.emplace(got(Writer::join(kOwnerName, options)));
-    ::kill(first.role().pid(), SIGSTOP);
+    first.role().signal(SIGSTOP);
     for (int i = 0; i < 3; ++i) {
       if (board().post(*writer_, subject, patiently()) != SendStatus::sent) std::abort();
     }
@@ -314,14 +314,14 @@ struct Adopt : OwnerOperation {
   }
   std::string name() const override { return "taking over" + suffix(); }
   void begin() override {
-    ::kill(successor_->role().pid(), SIGSTOP);
+    successor_->role().signal(SIGSTOP);
     board().dies_at = board().ledgers[subject].started + 1;
     for (int i = 0; i < 3; ++i) {
       for (const Who who : {subject, other}) {
         if (board().post(*writers_[who], who, patiently()) != SendStatus::sent) std::abort();
       }
     }
-    ::kill(successor_->role().pid(), SIGCONT);
+    successor_->role().signal(SIGCONT);
     until([&] { return tend(), successor_->role().over(); });
     successor_.reset();
     board().dies_at = Board::kNever;
@@ -383,7 +383,7 @@ struct AdoptOrphans : Party {
       return until([&] { return tend(), have(subject) && have(other); });
     };
     both([&](Who who) { return board().ledgers[who].next != 0; });
-    ::kill(successor_->role().pid(), SIGSTOP);  // most of what comes now is not taken
+    successor_->role().signal(SIGSTOP);  // most of what comes now is not taken
     both([&](Who who) { return board().ready[who] != 0; });
     successor_.reset();
     for (auto& member : members_) member.reset();

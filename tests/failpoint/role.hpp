@@ -35,6 +35,10 @@ class Role {
   Role& operator=(const Role&) = delete;
 
   pid_t pid() const { return pid_; }
+  /// No effect once it is gone: -1 would be everybody.
+  void signal(int number) const {
+    if (pid_ > 0) ::kill(pid_, number);
+  }
   void kill() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);

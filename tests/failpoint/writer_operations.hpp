@@ -244,7 +244,7 @@ struct Rejoin : WriterOperation {
       const auto sent = board().post(*writer_, subject, Writer::time_point::max());
       if (sent != SendStatus::sent) board().complain("no room for a backlog");
     }
-    ::kill(static_cast<pid_t>(board().owner), SIGKILL);
+    owner_->role().signal(SIGKILL);  // which this child has as its parent had it
   }
   std::string run() override {
     const auto applied = writer_->wait_applied(kPatience);

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,18 @@ int write_messages(const std::string& name, const std::string& directory, std::u
   return 0;
 }
 
+/// A handler with something to do: ACTOR_WORK is in ns for each message.
+void work() {
+  static const std::chrono::nanoseconds each{[] {
+    const char* given = std::getenv("ACTOR_WORK");
+    return given == nullptr ? 0 : std::atoll(given);
+  }()};
+  if (each.count() == 0) return;
+  const auto end = std::chrono::steady_clock::now() + each;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
 /// Appends one entry; it counts from the store of `count` on.
 void note(HandlerRecord& file, const cortado::Message& message, std::uint32_t generation) {
   const std::uint64_t at = file.count.load(std::memory_order_relaxed);
@@ -93,6 +106,7 @@ void note(HandlerRecord& file, const cortado::Message& message, std::uint32_t ge
                       static_cast<std::uint32_t>(message.bytes().size()),
                       message.redelivered() ? 1U : 0U};
   file.count.store(at + 1, std::memory_order_release);
+  work();
 }
 
 /// Until every writer that joined has left, or SIGTERM.
@@ -125,9 +139,14 @@ int own(const std::string& name, const std::string& directory, std::string_view 
   cortado::OwnerOptions options;
   options.directory = directory;
   options.manual_release = kind == "manual";
-  if (const char* ring = std::getenv("ACTOR_RING"))
-    options.ring_bytes = std::strtoull(ring, nullptr, 10);
   const std::uint32_t generation = file->generations.fetch_add(1) + 1;
+  // One size, or one for each owner after the other: "4096,65536".
+  if (const char* rings = std::getenv("ACTOR_RING")) {
+    std::vector<std::size_t> sizes;
+    std::istringstream list(rings);
+    for (std::string size; std::getline(list, size, ',');) sizes.push_back(std::stoull(size));
+    options.ring_bytes = sizes[(generation - 1) % sizes.size()];
+  }
   const auto ready = [&] { file->pid.store(static_cast<std::uint32_t>(::getpid())); };
   if (kind == "state") {
     auto owner = cortado::Owner::open<Tally>(name, options);

@@ -99,7 +99,8 @@ int main(int argc, char** argv) {
   for (std::uint32_t i = 0; i < writers; ++i) {
     const WriterRecord& record = *records[i];
     sent += record.sent.load();
-    if (seen[i].next < record.sent.load()) verdict.lost += record.sent.load() - seen[i].next;
+    if (record.excused == 0 && seen[i].next < record.sent.load())
+      verdict.lost += record.sent.load() - seen[i].next;
   }
   if (judge_state) {
     MappedFile<Tally> tally(tally_file(directory), sizeof(Tally));

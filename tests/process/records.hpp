@@ -76,7 +76,8 @@ struct WriterRecord {
   std::atomic<std::uint32_t> finished;  ///< 1: close said that all is applied
   std::uint32_t gated;                  ///< 1: it waits for `go` before it sends
   std::atomic<std::uint32_t> go;
-  std::uint32_t idle;  ///< 1: when all is sent it makes no further call, until SIGTERM
+  std::uint32_t excused;  ///< 1: it was killed, and what it had sent may have died with it
+  std::uint32_t idle;     ///< 1: when all is sent it makes no further call, until SIGTERM
 };
 
 /// One call of the handler.
