@@ -24,7 +24,7 @@ TEST_F(KeeperFailpoints, stop_it_and_the_others_get_on) {
 TEST_F(KeeperFailpoints, let_a_call_fail_and_it_is_an_error_or_no_harm) {
   Fault fault("every-call-fails");
   Launch launch;
-  inject.fail(launch, every(2), first(2));
+  inject.fail(launch, every(3), first(3));
   fault.fired(figures.failures);
   conclude();
 }
