@@ -137,7 +137,10 @@ class KeptRound {
         if (std::exchange(first, false) && round_.with_writers) kill_writers(*group, figures);
         moment = Moment::soon(random_);
       }
-      if (!stopped && kills_left == 0 && no_writer(*group) && progress_.caught_up()) {
+      // Handled is not enough: what an owner had in hand when it died comes again, and only then is
+      // it in the state. A lane ends when it is drained.
+      if (!stopped && kills_left == 0 && no_writer(*group) && group->kept_lanes() == 0 &&
+          progress_.caught_up()) {
         group->stop();
         stopped = true;
       }
