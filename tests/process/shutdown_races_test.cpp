@@ -128,9 +128,9 @@ class ShutdownTest : public ::testing::Test {
   std::array<std::optional<Role>, kWriters> writers_;
 };
 
-using Shutdown = ShutdownTest;
+using ShutdownRaces = ShutdownTest;
 
-TEST_F(Shutdown, without_a_keeper_meets_joins_and_sends_and_loses_nothing) {
+TEST_F(ShutdownRaces, without_a_keeper_meets_joins_and_sends_and_loses_nothing) {
   Fault fault("join-meets-shutdown");
   begin();
   const auto owners = static_cast<std::uint64_t>(rounds(50)) * 20;
@@ -156,7 +156,7 @@ TEST_F(Shutdown, without_a_keeper_meets_joins_and_sends_and_loses_nothing) {
   fault.fired(owners);
 }
 
-TEST_F(Shutdown, under_a_keeper_meets_joins_and_sends_and_loses_nothing) {
+TEST_F(ShutdownRaces, under_a_keeper_meets_joins_and_sends_and_loses_nothing) {
   Fault fault("join-meets-shutdown");
   Keeper keeper(directory_.path());
   begin();
