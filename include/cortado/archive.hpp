@@ -6,6 +6,8 @@
 // the bytes left before anything is allocated.
 #pragma once
 
+#include <cortado/archive_rules.hpp>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -26,138 +28,8 @@
 
 namespace cortado {
 
-/// Classes and containers within one another, counted from the message itself; a deeper value is
-/// neither encoded nor decoded. Bounds the stack that a message can make the owner use.
-inline constexpr std::size_t kMaxNesting = 64;
-
 static_assert(std::endian::native == std::endian::little,
               "cortado messages are little-endian and copied as they stand in memory");
-
-namespace detail {
-
-/// Internal: how cereal is left on a broken rule. Never leaves encode, encoded_size or decode.
-struct Refused final : std::exception {
-  explicit Refused(const char* reason) noexcept : why(reason) {}
-  const char* what() const noexcept override { return why; }
-  const char* why;  ///< static storage
-};
-
-template <class T>
-inline constexpr bool kSmartPointer = false;
-template <class T>
-inline constexpr bool kSmartPointer<std::shared_ptr<T>> = true;
-template <class T>
-inline constexpr bool kSmartPointer<std::weak_ptr<T>> = true;
-template <class T, class D>
-inline constexpr bool kSmartPointer<std::unique_ptr<T, D>> = true;
-
-/// cereal's wrappers around a value: they take no bytes and are not a level of nesting.
-template <class T>
-inline constexpr bool kWrapper = false;
-template <class T>
-inline constexpr bool kWrapper<cereal::NameValuePair<T>> = true;
-template <class T>
-inline constexpr bool kWrapper<cereal::SizeTag<T>> = true;
-template <class T>
-inline constexpr bool kWrapper<cereal::BinaryData<T>> = true;
-template <class K, class V>
-inline constexpr bool kWrapper<cereal::MapItem<K, V>> = true;
-
-template <class T>
-concept Container = requires(const T& container) {
-  typename T::value_type;
-  typename T::allocator_type;
-  container.size();
-};
-
-/// The fewest bytes that one element of this type takes.
-template <class T>
-consteval std::size_t least_bytes() {
-  if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
-    return sizeof(T);
-  } else {
-    return Container<T> ? sizeof(std::uint64_t) : 1;
-  }
-}
-
-template <class T>
-consteval void check_archivable() {
-  static_assert(!std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !kSmartPointer<T>,
-                "cortado: a message cannot hold a pointer: it means nothing in another process, "
-                "and a hostile writer would choose what is allocated; hold the value itself, or a "
-                "std::optional or std::vector of it");
-  static_assert(!std::is_polymorphic_v<T>,
-                "cortado: a message cannot hold a class with virtual functions: the sender would "
-                "choose which code runs at the owner; use a std::variant of plain structs");
-  static_assert(!std::is_base_of_v<cereal::detail::DeferredDataCore, T>,
-                "cortado: cereal::defer is of use with pointers only, and these are refused");
-  static_assert(!std::is_same_v<T, long double>,
-                "cortado: a long double holds bytes that are never written and would carry this "
-                "process's memory to another one; send a double");
-  static_assert(
-      !requires(T & sequence) { sequence.before_begin(); },
-      "cortado: a std::forward_list allocates all its elements before the first is "
-      "read; send a std::vector");
-}
-
-/// The element type behind cereal's BinaryData<bool*>, <const int*>, <char(&)[8]>, ...
-template <class T>
-using BinaryElement =
-    std::remove_cv_t<std::remove_all_extents_t<std::remove_pointer_t<std::remove_reference_t<T>>>>;
-
-template <class T>
-consteval void check_binary() {
-  using Element = BinaryElement<T>;
-  static_assert(std::is_arithmetic_v<Element> || std::is_same_v<Element, std::byte>,
-                "cortado: cereal::binary_data copies padding and pointers unseen; use it for "
-                "arrays of numbers or bytes only, and archive other elements one by one");
-  check_archivable<Element>();
-}
-
-/// Where an archive stands in its bytes and in the value: the rules that both directions share.
-class Progress {
- public:
-  explicit Progress(std::size_t size) noexcept : size_(size) {}
-
-  std::size_t position() const noexcept { return position_; }
-  std::size_t left() const noexcept { return size_ - position_; }
-  const char* refusal() const noexcept { return refusal_; }
-
-  /// Ends the archive for good, even where a serialize() function swallows the exception.
-  [[noreturn]] void refuse(const char* why) {
-    if (refusal_ == nullptr) refusal_ = why;
-    throw Refused(refusal_);
-  }
-
-  /// The offset of the next `length` bytes, which are taken.
-  std::size_t take(std::size_t length, const char* too_short) {
-    if (refusal_ != nullptr) refuse(refusal_);
-    if (length > left()) refuse(too_short);
-    return std::exchange(position_, position_ + length);
-  }
-
-  void enter() {
-    if (depth_ == kMaxNesting) refuse("it is nested deeper than cortado::kMaxNesting");
-    began_[depth_++] = position_;
-  }
-
-  void leave(std::size_t elements) {
-    const std::size_t taken = position_ - began_[--depth_];
-    // Without this, nested containers of nothing would cost the square of the message's length.
-    if (elements != 0 && taken < sizeof(std::uint64_t) + elements) {
-      refuse("a container has elements that take no bytes; archive a member of each");
-    }
-  }
-
- private:
-  std::size_t size_;
-  std::size_t position_ = 0;
-  std::size_t depth_ = 0;
-  const char* refusal_ = nullptr;
-  std::array<std::size_t, kMaxNesting> began_;
-};
-
-}  // namespace detail
 
 /// Reads a value from bytes that may be hostile. Use `decode`, which also catches what this throws.
 ///
@@ -176,7 +48,7 @@ class SpanInputArchive
   const char* refusal() const noexcept { return progress_.refusal(); }
 
   /// \internal For cereal's dispatch.
-  void read(void* to, std::size_t length) {
+  [[gnu::always_inline]] void read(void* to, std::size_t length) {
     const std::size_t from = progress_.take(length, "the bytes end within a value");
     if (length != 0) std::memcpy(to, bytes_.data() + from, length);
   }
@@ -200,6 +72,9 @@ class SpanInputArchive
 
   /// \internal
   [[noreturn]] void refuse(const char* why) { progress_.refuse(why); }
+  /// \internal See kNoted.
+  void note() noexcept { noted_ = true; }
+  bool noted() const noexcept { return noted_; }
 
   /// \internal Pairs with leave.
   template <class T>
@@ -226,30 +101,29 @@ class SpanInputArchive
   std::span<const std::byte> bytes_;
   detail::Progress progress_;
   std::size_t least_element_ = 1;
+  bool noted_ = false;
 };
 
-/// Writes a value into a span, or only counts its bytes. Use `encode` and `encoded_size`.
+/// Writes a value into a span; what does not fit is only counted. Use `encode` and `encoded_size`.
 ///
 /// One thread at a time; does not block; allocates nothing (cereal does for CEREAL_CLASS_VERSION).
 /// Never writes past the span. A broken rule ends it by an exception.
 class SpanOutputArchive
     : public cereal::OutputArchive<SpanOutputArchive, cereal::AllowEmptyClassElision> {
  public:
-  /// Counts only.
-  SpanOutputArchive() noexcept
-      : OutputArchive(this), progress_(std::numeric_limits<std::size_t>::max()) {}
   explicit SpanOutputArchive(std::span<std::byte> bytes) noexcept
-      : OutputArchive(this), bytes_(bytes), progress_(bytes.size()) {}
+      : OutputArchive(this), bytes_(bytes), progress_(std::numeric_limits<std::size_t>::max()) {}
 
-  /// Bytes written or counted so far.
+  /// Bytes written or counted so far: more than the span has, if it is too short.
   std::size_t position() const noexcept { return progress_.position(); }
   /// Why writing ended early, in static storage; null as long as no rule is broken.
   const char* refusal() const noexcept { return progress_.refusal(); }
 
   /// \internal For cereal's dispatch.
-  void write(const void* from, std::size_t length) {
-    const std::size_t to = progress_.take(length, "the span is too short");
-    if (bytes_.data() != nullptr && length != 0) std::memcpy(bytes_.data() + to, from, length);
+  [[gnu::always_inline]] void write(const void* from, std::size_t length) {
+    const std::size_t to = progress_.take(length, "it is longer than a number can say");
+    if (progress_.position() > bytes_.size() || length == 0) return;
+    std::memcpy(bytes_.data() + to, from, length);
   }
 
   /// \internal Pairs with leave.
@@ -264,10 +138,14 @@ class SpanOutputArchive
 
   /// \internal
   void leave(std::size_t elements) { progress_.leave(elements); }
+  /// \internal See kNoted.
+  void note() noexcept { noted_ = true; }
+  bool noted() const noexcept { return noted_; }
 
  private:
   std::span<std::byte> bytes_;
   detail::Progress progress_;
+  bool noted_ = false;
 };
 
 namespace detail {
@@ -296,6 +174,7 @@ void load_growing(SpanInputArchive& archive, Sequence& sequence) {
 template <detail::SpanArchive Archive, class T>
 void prologue(Archive& archive, const T&) {
   detail::check_archivable<T>();
+  if constexpr (detail::kNoted<T, Archive>) archive.note();
   if constexpr (std::is_class_v<T> && !detail::kWrapper<T>) archive.template enter<T>();
 }
 

@@ -56,6 +56,8 @@ class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  /// A value made by its default constructor, where it stands.
+  explicit Result(std::in_place_t) : state_(std::in_place_index<0>) {}
 
   explicit operator bool() const noexcept { return state_.index() == 0; }
   T& operator*() & { return value(); }

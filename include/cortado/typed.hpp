@@ -94,14 +94,16 @@ consteval bool copied_as_bytes() {
   }
 }
 
+/// Returns the length of the encoding, of which `bytes` hold what they have room for.
 template <class T>
-std::size_t save_all(SpanOutputArchive& archive, const T& value) noexcept {
+std::size_t save_all(std::span<std::byte> bytes, const T& value) noexcept {
+  Brief<SpanOutputArchive> archive(bytes);
   try {
-    archive(value);
+    (*archive)(value);
   } catch (...) {
     return kNotEncodable;
   }
-  return archive.refusal() == nullptr ? archive.position() : kNotEncodable;
+  return (*archive).refusal() == nullptr ? (*archive).position() : kNotEncodable;
 }
 
 inline Error malformed(const TypeInfo& type, std::size_t offset, std::size_t size,
@@ -119,24 +121,40 @@ inline Error malformed(const TypeInfo& type, std::size_t offset, std::size_t siz
 }
 
 template <class T>
-Result<T> load_all(SpanInputArchive& archive, std::size_t size) {
-  const auto failed = [&](const char* why) {
-    return malformed(T::cortado_type, archive.position(), size,
-                     archive.refusal() != nullptr ? archive.refusal() : why);
-  };
+Error refusal_of(const SpanInputArchive& archive, std::size_t size, const char* why) noexcept {
+  return malformed(T::cortado_type, archive.position(), size,
+                   archive.refusal() != nullptr ? archive.refusal() : why);
+}
+
+/// Inlined, so that the compiler sees the archive whole: every number is a step of it.
+template <class T>
+[[gnu::always_inline]] inline void load_all(SpanInputArchive& archive, std::size_t size,
+                                            Result<T>& value) {
   try {
-    T value{};
-    archive(value);
-    if (archive.refusal() != nullptr) return failed("");
-    if (archive.left() != 0) return failed("bytes are left over");
-    return Result<T>(std::move(value));
+    archive(*value);
+    if (archive.refusal() != nullptr) {
+      value = refusal_of<T>(archive, size, "");
+    } else if (archive.left() != 0) {
+      value = refusal_of<T>(archive, size, "bytes are left over");
+    }
   } catch (const std::bad_alloc&) {
-    return Error{Errc::no_memory, "out of memory"};  // short enough not to allocate
+    throw;
   } catch (const std::exception& exception) {
-    return failed(exception.what());
+    value = refusal_of<T>(archive, size, exception.what());
   } catch (...) {
-    return failed("its serialize() threw something that is no std::exception");
+    value =
+        refusal_of<T>(archive, size, "its serialize() threw something that is no std::exception");
   }
+}
+
+/// The value is filled where it is returned: to move what was just stored, number by number, costs
+/// more than to store it. Throws what T's default constructor throws, and bad_alloc.
+template <class T>
+Result<T> load_archived(std::span<const std::byte> bytes) {
+  Result<T> value(std::in_place);
+  Brief<SpanInputArchive> archive(bytes);
+  load_all(*archive, bytes.size(), value);
+  return value;
 }
 
 }  // namespace detail
@@ -152,8 +170,7 @@ std::size_t encoded_size(const T& value) noexcept {
   if constexpr (detail::copied_as_bytes<T>()) {
     return detail::kPlainSize<T>;
   } else {
-    SpanOutputArchive archive;
-    return detail::save_all(archive, value);
+    return detail::save_all({}, value);
   }
 }
 
@@ -171,8 +188,8 @@ std::size_t encode(const T& value, std::span<std::byte> bytes) noexcept {
     if constexpr (kSize != 0) std::memcpy(bytes.data(), &value, kSize);
     return kSize;
   } else {
-    SpanOutputArchive archive(bytes);
-    return detail::save_all(archive, value);
+    const std::size_t size = detail::save_all(bytes, value);
+    return size <= bytes.size() ? size : kNotEncodable;
   }
 }
 
@@ -187,8 +204,13 @@ std::size_t encode(const T& value, std::span<std::byte> bytes) noexcept {
 template <TypedMessage T>
 Result<T> decode(std::span<const std::byte> bytes) noexcept {
   if constexpr (!detail::copied_as_bytes<T>()) {
-    SpanInputArchive archive(bytes);
-    return detail::load_all<T>(archive, bytes.size());
+    try {
+      return detail::load_archived<T>(bytes);
+    } catch (const std::bad_alloc&) {
+      return Error{Errc::no_memory, "out of memory"};  // short enough not to allocate
+    } catch (...) {
+      return detail::malformed(T::cortado_type, 0, bytes.size(), "its constructor threw");
+    }
   } else if (bytes.size() != detail::kPlainSize<T>) {
     return detail::malformed(T::cortado_type, std::min(bytes.size(), detail::kPlainSize<T>),
                              bytes.size(), "the length is not that of the type");
@@ -220,6 +242,11 @@ ReplyStatus Message::reply(const T& value) const {
 }
 
 namespace detail {
+
+/// An encoding up to this size is made on the stack and sent as bytes. A longer one is only
+/// measured there, and made in the ring.
+inline constexpr std::size_t kOnStack = 256;
+
 /// One message into a claim of its exact size; never publishes a part of it.
 template <class T>
 SendStatus send_into(Claim claim, const T& message, std::size_t size) noexcept {
@@ -228,20 +255,35 @@ SendStatus send_into(Claim claim, const T& message, std::size_t size) noexcept {
   claim.discard();
   return SendStatus::too_large;
 }
+
+/// By send_bytes(span), or into the claim that make_claim(size) returns.
+template <class T, class SendBytes, class MakeClaim>
+SendStatus send_typed(const T& message, SendBytes send_bytes, MakeClaim make_claim) {
+  if constexpr (copied_as_bytes<T>()) {
+    return send_bytes(std::as_bytes(std::span(&message, 1)).first(kPlainSize<T>));
+  } else {
+    std::array<std::byte, kOnStack> bytes;  // NOLINT(*-member-init): what is sent is written first
+    const std::size_t size = save_all(bytes, message);
+    if (size == kNotEncodable) return SendStatus::too_large;
+    if (size <= kOnStack) return send_bytes(std::span<const std::byte>(bytes).first(size));
+    return send_into(make_claim(size), message, size);
+  }
+}
+
 }  // namespace detail
 
 template <DeclaredMessage T>
 SendStatus Writer::try_send(const T& message) {
-  const std::size_t size = encoded_size(message);
-  if (size == kNotEncodable) return SendStatus::too_large;
-  return detail::send_into(claim(size, tag_of<T>()), message, size);
+  return detail::send_typed(
+      message, [&](std::span<const std::byte> bytes) { return try_send(bytes, tag_of<T>()); },
+      [&](std::size_t size) { return claim(size, tag_of<T>()); });
 }
 
 template <DeclaredMessage T>
 SendStatus Writer::send(const T& message, time_point deadline) {
-  const std::size_t size = encoded_size(message);
-  if (size == kNotEncodable) return SendStatus::too_large;
-  return detail::send_into(claim_until(size, deadline, tag_of<T>()), message, size);
+  return detail::send_typed(
+      message, [&](std::span<const std::byte> bytes) { return send(bytes, tag_of<T>(), deadline); },
+      [&](std::size_t size) { return claim_until(size, deadline, tag_of<T>()); });
 }
 
 template <DeclaredMessage Reply, DeclaredMessage Request>
