@@ -42,8 +42,8 @@ class CORTADO_API ReplyPort {
 }  // namespace detail
 
 /// One message, valid only inside the handler that is given it. The bytes are the owner's private
-/// copy: no writer can change them any more. The owner's thread only; never blocks; does not
-/// allocate.
+/// copy: no writer can change them any more (but see OwnerOptions::read_in_place). The owner's
+/// thread only; never blocks; does not allocate.
 class Message {
  public:
   struct Parts {

@@ -26,6 +26,10 @@ struct OwnerOptions {
   std::vector<std::uint32_t> other_users;
   /// True: nothing is released before Owner::release; see there.
   bool manual_release = false;
+  /// True: the handler reads each message where it stands in its writer's ring, and no private copy
+  /// is made. Faster for long messages, and one promise less: a writer can change the bytes while
+  /// they are looked at. For writers that are trusted as the owner's own code is.
+  bool read_in_place = false;
   /// The typed messages that are taken; a writer that declares another is refused. What it declares
   /// is all that is checked: untyped and undeclared messages arrive, too (Message::is). At most 16.
   std::vector<Schema> schemas;

@@ -24,4 +24,15 @@ inline std::uint64_t process_epoch() noexcept {
   return fork_guard::new_epoch();
 }
 
+/// Two loads and a comparison, no call. True: this is the process that `epoch` was asked for in.
+/// False: perhaps not, `is_process` knows.
+inline bool is_surely_process(std::uint64_t epoch) noexcept {
+  return fork_guard::word.load(std::memory_order_acquire)->load(std::memory_order_relaxed) == epoch;
+}
+
+/// True in the process that `epoch` was asked for in.
+inline bool is_process(std::uint64_t epoch) noexcept {
+  return is_surely_process(epoch) || process_epoch() == epoch;
+}
+
 }  // namespace cortado::os

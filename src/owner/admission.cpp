@@ -172,6 +172,7 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
   if (free == slots.end()) slots.push_back(nullptr);
   lanes.push_back(nullptr);
   lanes.pop_back();
+  last.reserve(lanes.capacity());
   auto lane = std::make_unique<OwnerLane>();
   lane->slot = slot;
   lane->lane_id = kept->header().next_lane_id.fetch_add(1, std::memory_order_relaxed);

@@ -12,8 +12,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "os/fork_guard.hpp"
+#include "os/pause.hpp"
 #include "owner/owner_impl.hpp"
 
 namespace cortado {
@@ -32,7 +34,7 @@ OnExit(F) -> OnExit<F>;
 }  // namespace
 
 bool Owner::Impl::forked() const noexcept {
-  return os::process_epoch() != epoch;
+  return !os::is_process(epoch);
 }
 
 std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
@@ -47,28 +49,56 @@ std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
   if (armed) disarm();
   if (wakes_owed) [[unlikely]]
     ring_owed();
-  if (loop_mode || drains_until_serve == 0) {
-    serve(clock::time_point::min());
-    drains_until_serve = knocking ? 1 : kIdleDrainsPerServe;
-  }
-  --drains_until_serve;
+  if (loop_mode || drains_until_look == 0) look_at_control_plane();
+  --drains_until_look;
 
-  const std::size_t count = lanes.size();
-  std::size_t visited = 0;
-  if (cursor >= count) cursor = 0;
-  for (; visited < count && done < budget.messages; ++visited) {
-    OwnerLane& lane = *lanes[cursor];
-    if (++cursor >= count) cursor = 0;
-    const std::size_t share = std::min(kTurnMessages, budget.messages - done);
-    done += drain_lane(lane, handler, share);
-    if (forked()) return done;
-  }
+  go_round(handler, budget.messages, done);
+  if (forked()) return done;
   if (departures) retire_departed();
-  if (done != 0 && drains_until_serve > kBusyDrainsPerServe) {
-    drains_until_serve = kBusyDrainsPerServe;
-  }
+  drains_until_look -=
+      static_cast<unsigned>(std::min<std::size_t>(done / kTurnMessages, drains_until_look));
   handler_threw = false;
   return done;
+}
+
+/// Joins and deaths can wait for a moment; a system call in every drain would cost more than the
+/// messages.
+void Owner::Impl::look_at_control_plane() {
+  const clock::time_point now = clock::now();
+  drains_until_look = kDrainsPerLook;
+  if (!loop_mode && !knocking && now - served_at < kServeInterval) return;
+  served_at = now;
+  serve(clock::time_point::min());
+  if (knocking) drains_until_look = 1;
+}
+
+/// Each lane has its turn, the streams that were caught up with after all others: to look at once
+/// where a writer is just writing takes the cache line from it, and slows both down. With nothing
+/// else to do they are given a moment to run ahead.
+void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done) {
+  const auto take_turn = [&](OwnerLane& lane) {
+    if (!lane.readable()) return true;
+    done += drain_lane(lane, handler, std::min(kTurnMessages, limit - done));
+    return !forked();
+  };
+  const std::size_t count = lanes.size();
+  if (cursor >= count) cursor = 0;
+  last.clear();
+  for (std::size_t visited = 0; visited < count && done < limit; ++visited) {
+    OwnerLane& lane = *lanes[cursor];
+    if (++cursor >= count) cursor = 0;
+    if (std::exchange(lane.caught_up, false)) {
+      last.push_back(&lane);
+    } else if (!take_turn(lane)) {
+      return;
+    }
+  }
+  if (last.empty()) return;
+  for (unsigned i = 0; done == 0 && i < kRestPauses; ++i) os::cpu_pause();
+  // By number: a handler that makes a writer may make the table move.
+  for (std::size_t i = 0; i < last.size() && done < limit; ++i) {
+    if (!take_turn(*last[i])) return;
+  }
 }
 
 namespace {
@@ -87,11 +117,16 @@ const char* reason(ring::Fault fault) noexcept {
   return "an ask without room for its prefix";
 }
 
-/// Copies once; from here on only the copy is looked at. False: an ask without its prefix.
-inline bool copy_message(std::byte* copy, const OwnerLane& lane,
-                         const ring::Consumer::Record& record, Message::Parts& parts) noexcept {
+/// Copies once; from here on only the copy is looked at. Without `copy` the record is, where it
+/// stands (OwnerOptions::read_in_place). False: an ask without its prefix.
+inline bool copy_message(std::byte* copy, const ring::Consumer::Record& record,
+                         Message::Parts& parts) noexcept {
   const std::uint32_t length = record.commit.length;
-  ring::copy_out(copy, record.payload, length);
+  if (copy != nullptr) [[likely]] {
+    ring::copy_out(copy, record.payload, length);
+  } else {
+    copy = record.payload;
+  }
   // The writer can change its bytes at any time: the compiler must not read them again in place of
   // the copy.
   asm volatile("" ::: "memory");
@@ -106,16 +141,14 @@ inline bool copy_message(std::byte* copy, const OwnerLane& lane,
   parts.receipt.position = record.next;
   parts.receipt.sequence = parts.sequence + 1;
   parts.tag = record.commit.tag;
-  parts.redelivered = lane.redelivering() || (record.commit.flags & ring::flag::redelivered) != 0;
   return true;
 }
 
 /// The handler may reply while it looks at an ask; if it did not, the writer is told so.
 [[gnu::noinline]] void answer(OwnerLane& lane, detail::HandlerRef handler, const Message& message,
-                              Message::Parts& parts, const std::byte* copy, void* state,
-                              owner::HeldReply& held) {
+                              Message::Parts& parts, void* state, owner::HeldReply& held) {
   ring::AskPrefix prefix{};
-  std::memcpy(&prefix, copy, sizeof prefix);
+  std::memcpy(&prefix, parts.bytes.data() - sizeof prefix, sizeof prefix);
   LanePort port(lane, parts.sequence, prefix.reply_limit, state == nullptr ? nullptr : &held);
   parts.port = &port;
   OnExit forget{[&] { parts.port = nullptr; }};
@@ -128,18 +161,19 @@ inline bool copy_message(std::byte* copy, const OwnerLane& lane,
 /// One message that is whole, in its order, and private.
 inline void Owner::Impl::handle(OwnerLane& lane, detail::HandlerRef handler,
                                 const ring::Consumer::Record& record, const Message& message,
-                                Message::Parts& parts) {
+                                Message::Parts& parts, bool again) {
 #if defined(CORTADO_SEED_RELEASE_BEFORE_HANDLER)
   std::byte* const state = working_state;
   release_lane(lane, {record.next, parts.sequence + 1});
   working_state = state;
 #endif
-  lane.set_in_hand(record.next);
+  parts.redelivered = again || (record.commit.flags & ring::flag::redelivered) != 0;
+  lane.set_in_hand(record.next, again);
   try {
     if ((record.commit.flags & ring::flag::ask) == 0) [[likely]] {
       handler(message, working_state);
     } else {
-      answer(lane, handler, message, parts, copy.get(), working_state, held_reply);
+      answer(lane, handler, message, parts, working_state, held_reply);
     }
   } catch (...) {
     if (!forked()) handler_failed(lane, record.next);
@@ -151,8 +185,8 @@ inline void Owner::Impl::handle(OwnerLane& lane, detail::HandlerRef handler,
 
 std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
                                     std::size_t limit) {
-  if (!lane.readable()) return 0;
   const std::uint64_t first = lane.there.position();
+  const std::uint64_t first_sequence = lane.there.sequence();
   if (kept->header().state_bytes != 0) begin_state_turn();
   Message::Parts parts;
   parts.writer = lane.name;
@@ -161,52 +195,60 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
   parts.receipt = {lane.slot, lane.lane_id, 0, 0};
   const Message message(parts);
   const char* broken = nullptr;
-  std::size_t handled = 0;
   {
     OnExit end_of_turn{[&] {
       if (forked()) return;
       lane.set_idle();
-      if (handled != 0 && !options.manual_release && lane.there.position() != first) {
-        release_lane(lane, taken(lane));
+      if (lane.there.position() != first) {
+        if (!options.manual_release) release_lane(lane, taken(lane));
+        lane.stats.bytes += lane.turn_bytes;
       }
-      if (lane.there.position() != first) lane.stats.bytes += lane.turn_bytes;
       lane.turn_bytes = 0;
       if (held_reply.held) LanePort::tell(lane, held_reply);
       if (lane.reply_to_tell) wake_writer(lane);
     }};
-    // A copy, so that the position stays in a register across the calls of the handler; lane.there
-    // follows it, for what the handler may ask the owner.
+    // Copies, so that they stay in registers across the calls of the handler; lane.there follows,
+    // for what the handler may ask the owner.
     ring::Consumer there = lane.there;
+    std::byte* const private_bytes = options.read_in_place ? nullptr : copy.get();
+    bool again = lane.redelivering();
     ring::Consumer::Record record;
-    while (handled < limit && there.position() - first < kTurnBytes) {
+    for (std::size_t left = limit; left != 0;) {
       there.release(lane.there.released());
       const ring::Peek peek = there.peek(record);
-      if (peek == ring::Peek::empty) break;
+      if (peek == ring::Peek::empty) {
+        lane.caught_up = there.sequence() - first_sequence >= kStream;
+        break;
+      }
       parts.sequence = there.sequence();
-      if (peek == ring::Peek::fault || !copy_message(copy.get(), lane, record, parts)) {
+      if (peek == ring::Peek::fault || !copy_message(private_bytes, record, parts)) {
         broken = reason(there.fault());
 #if defined(CORTADO_SEED_QUARANTINE_FIRST)
         condemn(lane, broken);
 #endif
         break;
       }
-      handle(lane, handler, record, message, parts);
+      handle(lane, handler, record, message, parts, again);
       // In a child that the handler made nothing of this is its own: it leaves everything alone.
       if (forked()) [[unlikely]] {
         break;
       }
       there.take(record);
-      lane.there.take(record);
-      ++handled;
+      lane.there.follow(there);
+      left -= std::min(left, 1 + record.commit.length / (kTurnBytes / kTurnMessages));
       // What was in hand when somebody failed is committed message by message, so that the one
       // that fails again is known exactly.
       if (parts.redelivered) [[unlikely]] {
+        again = lane.redelivering();
         ++lane.stats.redelivered;
         if (!options.manual_release) break;
       }
-      if (held_reply.held) break;  // the state is committed, then it goes out
+      if (held_reply.held) [[unlikely]] {
+        break;  // the state is committed, then it goes out
+      }
     }
   }
+  const std::uint64_t handled = lane.there.sequence() - first_sequence;
   if (broken != nullptr) condemn(lane, broken);
   return handled;
 }

@@ -254,6 +254,7 @@ Result<void> Owner::Impl::adopt(lane::LaneHandles handles) {
   slots[slot] = std::move(*lane);
   OwnerLane& adopted = *slots[slot];
   lanes.push_back(&adopted);
+  last.reserve(lanes.capacity());
   resume(adopted);
   if (auto watched = watch(adopted); !watched) return watched;
   if (adopted.evicted) writer_left(slot);

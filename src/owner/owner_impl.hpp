@@ -43,13 +43,17 @@ struct Owner::Impl {
 
   /// Failures with the same message in hand after which its lane is quarantined as poison.
   static constexpr std::uint32_t kMaxAttempts = 3;
-  /// A lane's share of one call of drain.
+  /// A lane's share of one call of drain: so many messages, fewer of long ones.
   static constexpr std::size_t kTurnMessages = 256;
   static constexpr std::size_t kTurnBytes = std::size_t{1} << 20;
-  /// Drains between two looks at the control plane (joins, deaths): with something handled,
-  /// without.
-  static constexpr unsigned kBusyDrainsPerServe = 16;
-  static constexpr unsigned kIdleDrainsPerServe = 256;
+  /// As many messages in one turn, then none: a stream that was caught up with.
+  static constexpr std::size_t kStream = 16;
+  /// How long such a stream is left alone if nothing else waits: some 200 to 1,000 ns.
+  static constexpr unsigned kRestPauses = 16;
+  /// Between two looks at the control plane (joins, deaths); and the drains, or turns of a lane,
+  /// between two looks at the clock.
+  static constexpr std::chrono::microseconds kServeInterval{100};
+  static constexpr unsigned kDrainsPerLook = 32;
   static constexpr std::size_t kMaxPending = 64;
   /// Polls, connections accepted, Hellos heard in one look at the control plane; lanes given up in
   /// one drain. Between two looks every lane has its turn.
@@ -139,10 +143,12 @@ struct Owner::Impl {
 
   // drain.cpp
   std::size_t drain(detail::HandlerRef handler, Budget budget);
+  void look_at_control_plane();
+  void go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done);
   std::size_t drain_lane(OwnerLane& lane, detail::HandlerRef handler, std::size_t limit);
   void begin_state_turn() noexcept;
   void handle(OwnerLane& lane, detail::HandlerRef handler, const ring::Consumer::Record& record,
-              const Message& message, Message::Parts& parts);
+              const Message& message, Message::Parts& parts, bool again);
   void handler_failed(OwnerLane& lane, std::uint64_t failed_at);
   void count_failure(OwnerLane& lane, std::uint64_t failed_at);
   void release_lane(OwnerLane& lane, const lane::Applied& upto) noexcept;
@@ -205,6 +211,7 @@ struct Owner::Impl {
 
   std::vector<std::unique_ptr<OwnerLane>> slots;  ///< by slot; null: free
   std::vector<OwnerLane*> lanes;                  ///< those in use, in scanning order
+  std::vector<OwnerLane*> last;                   ///< in this drain, after all others
   std::size_t cursor = 0;                         ///< where the next drain begins
   std::vector<Pending> pending_joins;
   std::uint32_t next_pending = 0;
@@ -216,7 +223,8 @@ struct Owner::Impl {
 
   std::deque<Event> events;
   std::uint64_t dropped_events = 0;
-  unsigned drains_until_serve = 0;
+  unsigned drains_until_look = 0;
+  clock::time_point served_at;
   bool departures = false;  ///< some lane is leaving
   bool wakes_owed = false;  ///< some writer's wake-up could not be sent
   bool news = false;        ///< an event came since the last wait: the caller may not know yet

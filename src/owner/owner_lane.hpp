@@ -37,6 +37,7 @@ struct OwnerLane {
   ring::Producer back;
   lane::Replied replied;
   bool reply_to_tell = false;  ///< a reply was put since the writer was last looked after
+  bool caught_up = false;      ///< its last turn ended with nothing left of a stream
 
   os::Descriptor doorbell;
   os::Descriptor connection;
@@ -87,13 +88,13 @@ struct OwnerLane {
 
   /// SYNC in_hand: from here until the commit, a successor (Owner::Impl::resume) or the writer that
   /// joins the next owner (Writer::Impl::lose_owner) takes this message for possibly handled, and a
-  /// death for its handler's failure. in_hand never goes back: while messages are redelivered,
-  /// those behind the current one stay in hand. The stores must precede the handler's effects; on
-  /// one processor only the compiler could move them.
-  void set_in_hand(std::uint64_t position) noexcept {
+  /// death for its handler's failure. in_hand never goes back: while messages are redelivered
+  /// (`again`), those behind the current one stay in hand. The stores must precede the handler's
+  /// effects; on one processor only the compiler could move them.
+  void set_in_hand(std::uint64_t position, [[maybe_unused]] bool again) noexcept {
     handling->store(position, std::memory_order_relaxed);
 #if !defined(CORTADO_SEED_IN_HAND_NOT_STORED)
-    if (!redelivering()) in_hand->store(position, std::memory_order_relaxed);
+    if (!again) in_hand->store(position, std::memory_order_relaxed);
 #endif
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }

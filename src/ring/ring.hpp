@@ -69,38 +69,33 @@ class Producer {
 #else
     const std::uint64_t needed = record_bytes(length) + kWordBytes;
 #endif
-    if (free_bytes() < needed) {
+    if (limit_ - position_ < needed) {
       refresh();
-      if (free_bytes() < needed) return nullptr;
+      if (limit_ - position_ < needed) return nullptr;
     }
     return memory_ + (position_ & (capacity_ - 1)) + kWordBytes;
   }
 
   /// Publishes the claimed record; `commit.length` may be less than was claimed, never more.
   void commit(Commit word) noexcept {
-    word.flags |= flag::committed;
-    const std::uint64_t next = position_ + record_bytes(word.length);
-#if !defined(CORTADO_SEED_NO_TERMINATOR)
-    word_at(memory_, capacity_, next).store(0, std::memory_order_relaxed);
-#endif
-    // SYNC publish: pairs with the acquire load in Consumer::peek. Without it the consumer could
-    // see the commit word before the payload and the terminator.
-    word_at(memory_, capacity_, position_).store(pack(word), kPublishOrder);
-    prefetch_for_store(memory_ + ((next + kPrefetchBytes) & (capacity_ - 1)));
-    position_ = next;
+    position_ = publish(memory_, capacity_, position_, word);
   }
 
   /// Claim, copy, commit. False: too full now, nothing is changed.
   bool write(std::span<const std::byte> payload, Commit word) noexcept {
     std::byte* room = claim(payload.size());
     if (room == nullptr) return false;
+    // In registers: for the compiler each byte that is copied could be one of our members.
+    std::byte* const memory = memory_;
+    const std::uint64_t capacity = capacity_;
+    const std::uint64_t position = position_;
     word.length = static_cast<std::uint32_t>(payload.size());
 #if defined(CORTADO_SEED_COMMIT_BEFORE_PAYLOAD)
-    commit(word);
+    position_ = publish(memory, capacity, position, word);
     copy_in(room, payload.data(), payload.size());
 #else
     copy_in(room, payload.data(), payload.size());
-    commit(word);
+    position_ = publish(memory, capacity, position, word);
 #endif
     return true;
   }
@@ -130,6 +125,7 @@ class Producer {
     // SYNC release: pairs with the release store of the released position (Owner: LaneLedger
     // commits it; Writer: ReplyReader). Without it we could overwrite bytes still being read.
     cached_released_ = released_->load(std::memory_order_acquire);
+    limit_ = unreleased_bytes() > capacity_ ? position_ : cached_released_ + capacity_;
     return cached_released_;
   }
 
@@ -140,15 +136,26 @@ class Producer {
   static constexpr std::memory_order kPublishOrder = std::memory_order_release;
 #endif
 
-  std::uint64_t free_bytes() const noexcept {
-    const std::uint64_t used = position_ - cached_released_;
-    return used > capacity_ ? 0 : capacity_ - used;
+  /// The order that makes the ring right. Returns the next position.
+  static std::uint64_t publish(std::byte* memory, std::uint64_t capacity, std::uint64_t position,
+                               Commit word) noexcept {
+    word.flags |= flag::committed;
+    const std::uint64_t next = position + record_bytes(word.length);
+#if !defined(CORTADO_SEED_NO_TERMINATOR)
+    word_at(memory, capacity, next).store(0, std::memory_order_relaxed);
+#endif
+    // SYNC publish: pairs with the acquire load in Consumer::peek. Without it the consumer could
+    // see the commit word before the payload and the terminator.
+    word_at(memory, capacity, position).store(pack(word), kPublishOrder);
+    prefetch_for_store(memory + ((next + kPrefetchBytes) & (capacity - 1)));
+    return next;
   }
 
   std::byte* memory_ = nullptr;
   std::uint64_t capacity_ = 0;
   std::uint64_t position_ = 0;         // ours alone
   std::uint64_t cached_released_ = 0;  // what the consumer's word was when we last ran short
+  std::uint64_t limit_ = 0;            // nothing is written from here on; never below position_
   const std::atomic<std::uint64_t>* released_ = nullptr;
 };
 
@@ -178,7 +185,7 @@ class Consumer {
         position_(position),
         released_(position),
         sequence_(sequence),
-        allowed_flags_(allowed_flags) {}
+        ruled_bits_(kSequenceBits | (kFlagBits & ~pack({0, 0, 0, optional(allowed_flags)}))) {}
 
   /// True if something stands at our position. One load; no validation.
   bool pending() const noexcept {
@@ -193,10 +200,12 @@ class Consumer {
     if (word == 0) return Peek::empty;
     const Commit commit = unpack(word);
     const std::uint64_t next = position_ + record_bytes(commit.length);
-    if ((commit.flags & flag::committed) == 0 || (commit.flags & ~allowed_flags_) != 0) {
-      return refuse(Fault::flags);
+    const std::uint64_t expected =
+        pack({0, 0, static_cast<std::uint8_t>(sequence_), flag::committed});
+    if ((word & ruled_bits_) != expected) [[unlikely]] {
+      const bool flags_wrong = ((word ^ expected) & ruled_bits_ & kFlagBits) != 0;
+      return refuse(flags_wrong ? Fault::flags : Fault::sequence);
     }
-    if (commit.sequence != static_cast<std::uint8_t>(sequence_)) return refuse(Fault::sequence);
 #if !defined(CORTADO_SEED_NO_LENGTH_CHECK)
     if (next - released_ > capacity_ - kWordBytes) return refuse(Fault::length);
 #endif
@@ -208,6 +217,12 @@ class Consumer {
   void take(const Record& record) noexcept {
     position_ = record.next;
     ++sequence_;
+  }
+
+  /// The same, told by the consumer that did it.
+  void follow(const Consumer& ahead) noexcept {
+    position_ = ahead.position_;
+    sequence_ = ahead.sequence_;
   }
 
   /// Goes back to an unreleased position: a batch was not applied.
@@ -235,6 +250,12 @@ class Consumer {
   }
 
  private:
+  static constexpr std::uint64_t kSequenceBits = pack({0, 0, 0xff, 0});
+  static constexpr std::uint64_t kFlagBits = pack({0, 0, 0, 0xff});
+  static constexpr std::uint8_t optional(std::uint8_t allowed) noexcept {
+    return static_cast<std::uint8_t>(allowed & ~flag::committed);
+  }
+
   Peek refuse(Fault fault) noexcept {
     fault_ = fault;
     return Peek::fault;
@@ -245,7 +266,7 @@ class Consumer {
   std::uint64_t position_ = 0;  // next record to take; private, never read back from the ring
   std::uint64_t released_ = 0;  // bytes below it belong to the producer again
   std::uint64_t sequence_ = 0;  // of the record at position_
-  std::uint8_t allowed_flags_ = 0;
+  std::uint64_t ruled_bits_ = kSequenceBits | kFlagBits;  // of a commit word: one value is right
   Fault fault_ = Fault::none;
 };
 

@@ -7,27 +7,43 @@
 
 namespace cortado {
 
+namespace {
+constexpr std::uint64_t kNoEntry = lane::owner_state::closing | lane::owner_state::ended;
+}  // namespace
+
 /// `sent`: go ahead. Else what a send must return now.
 SendStatus Writer::Impl::check() noexcept {
-  if (os::process_epoch() != epoch) return SendStatus::forked;
-  constexpr std::uint64_t kNoEntry = lane::owner_state::closing | lane::owner_state::ended;
+  if (!os::is_process(epoch)) return SendStatus::forked;
   if (usable && (control->owner_state.load(std::memory_order_relaxed) & kNoEntry) == 0) {
     return SendStatus::sent;
   }
   return trouble();
 }
 
+/// Straight through, and what is rare comes last: this function calls nothing that returns to it,
+/// so it saves no registers.
 SendStatus Writer::Impl::try_send(std::span<const std::byte> message, std::uint16_t tag) noexcept {
+  const bool usual = ring::is_short(message.size()) && os::is_surely_process(epoch) && usable &&
+                     (control->owner_state.load(std::memory_order_relaxed) & kNoEntry) == 0;
+  if (!usual) [[unlikely]] {
+    return try_send_unusual(message, tag);
+  }
+  if (message.size() > max_length) return SendStatus::too_large;
+  if (!there.write(message, {0, tag, static_cast<std::uint8_t>(sequence), 0})) {
+    return no_room(message.size());
+  }
+  return sent(message.size());
+}
+
+/// A long message or an empty one, or one that perhaps cannot be sent.
+[[gnu::noinline]] SendStatus Writer::Impl::try_send_unusual(std::span<const std::byte> message,
+                                                            std::uint16_t tag) noexcept {
   if (const SendStatus status = check(); status != SendStatus::sent) return status;
   if (message.size() > max_length) return SendStatus::too_large;
   if (!there.write(message, {0, tag, static_cast<std::uint8_t>(sequence), 0})) {
     return no_room(message.size());
   }
-  ++sequence;
-  ++stats.sent;
-  stats.bytes += message.size();
-  ring_if_armed();
-  return SendStatus::sent;
+  return sent(message.size());
 }
 
 SendStatus Writer::Impl::send(std::span<const std::byte> message, std::uint16_t tag,
@@ -83,14 +99,19 @@ std::byte* Writer::Impl::claim_until(std::size_t length, clock::time_point deadl
 void Writer::Impl::publish(std::size_t length, std::uint16_t tag, std::uint8_t flags) noexcept {
   there.commit(
       {static_cast<std::uint32_t>(length), tag, static_cast<std::uint8_t>(sequence), flags});
+  static_cast<void>(sent(length));
+}
+
+/// It is published.
+SendStatus Writer::Impl::sent(std::size_t length) noexcept {
   ++sequence;
   ++stats.sent;
   stats.bytes += length;
-  ring_if_armed();
+  return ring_if_armed();
 }
 
-/// Wakes the owner if it sleeps: once for each of its sleeps.
-void Writer::Impl::ring_if_armed() noexcept {
+/// Wakes the owner if it sleeps. Returns `sent`.
+SendStatus Writer::Impl::ring_if_armed() noexcept {
   // SYNC armed: the commit word was stored, now load what Owner::Impl::arm stores. The owner's
   // barrier keeps this processor from doing the load first; a lane it does not reach is `fenced`.
   // The compiler is told by the signal fence.
@@ -100,16 +121,23 @@ void Writer::Impl::ring_if_armed() noexcept {
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   const std::uint64_t state = control->owner_state.load(std::memory_order_relaxed);
-  if ((state & lane::owner_state::armed) == 0) return;
-  const std::uint64_t sleep_number = state & lane::owner_state::arm_mask;
-  if (sleep_number == rung) return;
+  if ((state & lane::owner_state::armed) == 0) [[likely]] {
+    return SendStatus::sent;
+  }
+  return ring_doorbell(state & lane::owner_state::arm_mask);
+}
+
+/// Once for each of the owner's sleeps.
+[[gnu::noinline]] SendStatus Writer::Impl::ring_doorbell(std::uint64_t sleep_number) noexcept {
+  if (sleep_number == rung) return SendStatus::sent;
   rung = sleep_number;
   ++stats.doorbells;
 #if defined(CORTADO_SEED_WRITER_CLEARS_ARMED)
   control->owner_state.fetch_and(~lane::owner_state::armed);
-  if (stats.doorbells % 2 == 0) return;  // killed between the exchange and the wake-up
+  if (stats.doorbells % 2 == 0) return SendStatus::sent;  // killed between exchange and wake-up
 #endif
   os::signal_event(doorbell.get());
+  return SendStatus::sent;
 }
 
 /// The ring is full: learn now and then whether the owner is gone, and in an event loop ask to be

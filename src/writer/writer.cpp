@@ -39,7 +39,7 @@ Claim Writer::claim_until(std::size_t length, time_point deadline, std::uint16_t
 SendStatus Claim::commit(std::size_t length) noexcept {
   if (status_ != SendStatus::sent) return status_;
   if (length > bytes_.size()) return SendStatus::too_large;
-  if (os::process_epoch() != writer_->epoch) return SendStatus::forked;
+  if (!os::is_process(writer_->epoch)) return SendStatus::forked;
   // Another call of the writer came between: it has sent, or found its owner gone.
   if (mark_ != writer_->claim_mark()) return SendStatus::full;
   // The owner ended this lane meanwhile: nobody would read it.

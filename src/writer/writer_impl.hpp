@@ -71,6 +71,7 @@ struct Writer::Impl {
   // send.cpp
   SendStatus check() noexcept;
   SendStatus try_send(std::span<const std::byte> message, std::uint16_t tag) noexcept;
+  SendStatus try_send_unusual(std::span<const std::byte> message, std::uint16_t tag) noexcept;
   SendStatus send(std::span<const std::byte> message, std::uint16_t tag,
                   clock::time_point deadline) noexcept;
   SendStatus send_later(std::span<const std::byte> message, std::uint16_t tag,
@@ -79,7 +80,9 @@ struct Writer::Impl {
   std::byte* claim_until(std::size_t length, clock::time_point deadline,
                          SendStatus& status) noexcept;
   void publish(std::size_t length, std::uint16_t tag, std::uint8_t flags) noexcept;
-  void ring_if_armed() noexcept;
+  SendStatus sent(std::size_t length) noexcept;
+  SendStatus ring_if_armed() noexcept;
+  SendStatus ring_doorbell(std::uint64_t sleep_number) noexcept;
   /// Changes when claimed room is claimed no longer: with every message sent, and every owner lost.
   std::uint64_t claim_mark() const noexcept { return closed ? 0 : 1 + sequence + losses; }
   SendStatus no_room(std::size_t length) noexcept;

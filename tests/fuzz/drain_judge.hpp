@@ -91,6 +91,7 @@ class DrainJudge {
   }
 
   std::size_t call() {
+    if (!lane_.readable()) return 0;
     return bench_.owner.drain_lane(lane_, detail::HandlerRef(*this), 1 + habits_.limit % 48U);
   }
 
