@@ -46,8 +46,14 @@ Result<void> check_file_size_limit(std::size_t bytes) {
 }
 
 Result<void> check_headroom(std::size_t bytes) {
+  thread_local RecentHeadroom recent;
+  const auto now = RecentHeadroom::clock::now();
+  if (recent.grants(bytes, now)) return {};
   const MemoryHeadroom headroom = memory_headroom();
-  if (bytes <= headroom.bytes) return {};
+  if (bytes <= headroom.bytes) {
+    recent.remember(headroom, bytes, now);
+    return {};
+  }
   return Error{Errc::no_memory, "cannot allocate " + of_bytes(bytes) + ": only " +
                                     std::to_string(headroom.bytes) + " bytes are left by " +
                                     headroom.limited_by +

@@ -1,6 +1,7 @@
 #include "os/memory_file.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -19,6 +20,8 @@
 
 namespace cortado::os {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr std::size_t kBytes = 64 * 1024;
 
@@ -146,6 +149,25 @@ TEST_F(Headroom, is_none_when_usage_is_above_the_limit) {
   write("/sys/fs/cgroup/memory.max", "1000\n");
   write("/sys/fs/cgroup/memory.current", "1200\n");
   EXPECT_EQ(memory_headroom(root.path()).bytes, 0U);
+}
+
+TEST(RecentHeadroom, is_believed_for_a_while_where_it_is_plenty) {
+  RecentHeadroom recent;
+  const RecentHeadroom::clock::time_point now{};
+  EXPECT_FALSE(recent.grants(1, now)) << "nobody has read it";
+  recent.remember({1024 * 1000 + 7, ""}, 7, now);
+  EXPECT_TRUE(recent.grants(1000, now));
+  EXPECT_TRUE(recent.grants(999, now + RecentHeadroom::kAge - 1ns));
+  EXPECT_FALSE(recent.grants(1, now + RecentHeadroom::kAge)) << "stale";
+}
+
+TEST(RecentHeadroom, is_not_believed_where_it_is_close) {
+  RecentHeadroom recent;
+  const RecentHeadroom::clock::time_point now{};
+  recent.remember({1024 * 1000, ""}, 0, now);
+  EXPECT_FALSE(recent.grants(1001, now));
+  EXPECT_TRUE(recent.grants(1000, now));
+  EXPECT_FALSE(recent.grants(1000, now)) << "what was granted is gone";
 }
 
 }  // namespace
