@@ -1,10 +1,5 @@
 // A system call filter, as sandboxes have it, forbids what the library can do without, or cannot.
-#include <cstddef>
-
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-
+#include "../support/forbid.hpp"
 #include "injectors.hpp"
 #include "os/memory_barrier.hpp"
 #include "party.hpp"
@@ -12,21 +7,6 @@
 namespace cortado::test {
 namespace {
 
-/// From here on, in this process and its children, the call fails with `error`. False: filters are
-/// not permitted here.
-bool forbid(long call, int error) {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
-
-constexpr int kNotPermitted = 77;
 constexpr std::array kErrors{EPERM, ENOSYS};
 
 struct Forbidden : ::testing::Test {
