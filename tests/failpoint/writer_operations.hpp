@@ -149,7 +149,8 @@ struct Join : WriterOperation {
 };
 
 /// The owner looks at nothing before this writer waits for its answer: whoever is killed before is
-/// a stranger to it, who has said a word and gone.
+/// a stranger to it, who has said a word and gone. The polls before that one only ask whether there
+/// is an owner, and do not wait.
 struct JoinUnseen : Join {
   std::string name() const override { return "join that is not answered yet"; }
   void begin() override {
@@ -162,7 +163,8 @@ struct JoinUnseen : Join {
     }
   }
   void at_stop(const Stop& stop) override {
-    if (stop.entry && stop.number == SYS_poll) board().gate_closed = 0;
+    const auto timeout = static_cast<int>(stop.arguments[2]);
+    if (stop.entry && stop.number == SYS_poll && timeout != 0) board().gate_closed = 0;
   }
 };
 

@@ -9,10 +9,10 @@ using WriterFailpoints = FailpointTest;
 
 TEST_F(WriterFailpoints, of_join_kill_it_and_leave_nothing_and_its_name_is_free) {
   Fault fault("writer-killed-in-join");
-  Join join;
-  inject.kill(join);
   JoinUnseen unseen;
   inject.kill(unseen);
+  Join join;
+  inject.kill(join);
   fault.fired(figures.kills);
   conclude();
 }
