@@ -189,6 +189,7 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
       (std::uint64_t{slot} * 9 * ring::kHotDistance) & (lane::kPageBytes - 1);
   begin_lane(*lane, {start, hello.first_sequence}, hello.barrier != 0);
 
+  ++lanes_made;
   slots[slot] = std::move(lane);
   OwnerLane* made = slots[slot].get();
   lanes.push_back(made);

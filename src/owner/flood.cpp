@@ -7,6 +7,12 @@
 // the end of the rest in any case. The owner sleeps through a storm of rings, but for a few
 // wake-ups a rest.
 //
+// Knocks. To take a connection and to find that it says nothing costs a system call or five, so
+// connections are rationed before anybody has said a word: one each kKnock, after a burst of
+// kKnockBurst. While the door is shut the listener is not watched and nobody is accepted: who
+// connects waits in the kernel's queue, and behind that in its own connect. door_timer opens it
+// when there is time for as many as one look takes, whether the owner sleeps or not.
+//
 // Lanes. To make and to give up one costs as much as thousands of messages. Joins alone are bounded
 // by max_writers; so what is rationed is turnover: each lane that ends puts kTurnover on the
 // account, and while there is more on it than kTurnoverBurst, who wants to join is told to try
@@ -53,6 +59,24 @@ void Owner::Impl::end_rest() noexcept {
   resting = again;
   os::set_timer(rest_timer.get(),
                 again ? std::optional(clock::now() + kRest) : std::optional<clock::time_point>());
+}
+
+/// Whoever was accepted has knocked. The door shuts behind the one that overdraws the account.
+void Owner::Impl::count_knock(clock::time_point now) noexcept {
+  knocks_paid = std::max(knocks_paid, now) + kKnock;
+  if (door_shut || knocks_paid <= now + kKnockBurst) return;
+  poller.remove(listener());
+  door_shut = true;
+  // By then it can pay for one look.
+  os::set_timer(door_timer.get(), knocks_paid - kKnockBurst + (kAcceptsPerServe - 1) * kKnock);
+}
+
+void Owner::Impl::open_door() noexcept {
+  if (!door_shut) return;
+  const auto watched = poller.add(listener(), EPOLLIN, tag(Source::listener, 0));
+  door_shut = !watched;
+  os::set_timer(door_timer.get(),
+                watched ? std::optional<clock::time_point>() : std::optional(clock::now() + kRest));
 }
 
 void Owner::Impl::count_turnover() noexcept {

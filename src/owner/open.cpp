@@ -86,6 +86,9 @@ Result<std::unique_ptr<Owner::Impl>> Owner::Impl::open(std::string_view name, Ow
   auto timer = os::create_timer();
   if (!timer) return timer.error();
   impl->rest_timer = std::move(*timer);
+  auto door = os::create_timer();
+  if (!door) return door.error();
+  impl->door_timer = std::move(*door);
   auto process = os::open_process(::getpid());
   if (!process) return process.error();
   impl->own_process = std::move(*process);
@@ -98,19 +101,21 @@ Result<std::unique_ptr<Owner::Impl>> Owner::Impl::open(std::string_view name, Ow
       !added) {
     return added.error();
   }
+  if (auto added = impl->poller.add(impl->door_timer.get(), EPOLLIN, tag(Source::door, 0));
+      !added) {
+    return added.error();
+  }
   if (auto taken = impl->take_name(state); !taken) return taken.error();
   return impl;
 }
 
 Result<void> Owner::Impl::take_name(const detail::StateInfo& state) {
   keeper = lane::KeeperLink::from_environment(name);
-  int listener = -1;
   if (keeper) {
     auto inherited = keeper->receive(clock::now() + kKeeperDeadline);
     if (!inherited) return inherited.error();
     generation = inherited->generation;
     inherited_listener = std::move(inherited->listener);
-    listener = inherited_listener.get();
     if (auto added = poller.add(keeper->fd(), 0, tag(Source::keeper, 0)); !added) return added;
     if (inherited->kept) {
       if (auto done = adopt_kept(inherited->kept.get(), state); !done) return done;
@@ -128,10 +133,9 @@ Result<void> Owner::Impl::take_name(const detail::StateInfo& state) {
     auto bound = Rendezvous::bind(name, *directory, access);
     if (!bound) return bound.error();
     rendezvous.emplace(std::move(*bound));
-    listener = rendezvous->listener();
     if (auto done = make_kept(state); !done) return done;
   }
-  return poller.add(listener, EPOLLIN, tag(Source::listener, 0));
+  return poller.add(listener(), EPOLLIN, tag(Source::listener, 0));
 }
 
 Result<void> Owner::Impl::make_kept(const detail::StateInfo& state) {

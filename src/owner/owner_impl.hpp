@@ -6,8 +6,8 @@
 //   drain.cpp      THE CORE: take, handle, commit, release
 //   sleep.cpp      arm, re-read, sleep, disarm
 //   departure.cpp  writers that left, quarantine, events
-//   flood.cpp      what is rationed: doorbells that ring in vain, lanes that come and go
-//   owner.cpp      the public class: thin
+//   flood.cpp      what is rationed: doorbells that ring in vain, connections, lanes that come and
+//   go owner.cpp      the public class: thin
 #pragma once
 
 #include <cortado/owner.hpp>
@@ -55,14 +55,16 @@ struct Owner::Impl {
   static constexpr std::chrono::microseconds kServeInterval{100};
   static constexpr unsigned kDrainsPerLook = 32;
   static constexpr std::size_t kMaxPending = 64;
-  /// Polls, connections accepted, Hellos heard in one look at the control plane; lanes given up in
-  /// one drain. Between two looks every lane has its turn.
+  /// Polls, connections accepted, Hellos heard in one look at the control plane, fewer if one of
+  /// them gets a lane; lanes given up in one drain. Between two looks every lane has its turn.
   static constexpr unsigned kPollsPerServe = 16;
   static constexpr unsigned kAcceptsPerServe = 4;
   static constexpr unsigned kHellosPerServe = 2;
-  static constexpr unsigned kRetiredPerDrain = 2;
+  static constexpr unsigned kRetiredPerDrain = 1;
   /// See flood.cpp.
   static constexpr std::chrono::milliseconds kRest{10};
+  static constexpr std::chrono::microseconds kKnock{200};
+  static constexpr std::chrono::microseconds kKnockBurst{256 * 200};
   static constexpr std::chrono::milliseconds kTurnover{4};
   static constexpr std::chrono::milliseconds kTurnoverBurst{64 * 4};
   static constexpr std::chrono::milliseconds kTurnoverDebt{2000};
@@ -78,7 +80,8 @@ struct Owner::Impl {
     process,
     keeper,
     self,
-    rest
+    rest,
+    door
   };
   static std::uint64_t tag(Source source, std::uint32_t id) noexcept {
     return std::uint64_t{static_cast<std::uint32_t>(source)} << 32 | id;
@@ -113,8 +116,8 @@ struct Owner::Impl {
   bool serve(clock::time_point deadline);
   void keeper_left();
   void accept_connections(unsigned& accepts, unsigned& hellos);
-  void refuse_without_descriptors(int listener);
-  void hear_hello(std::uint32_t pending_id);
+  void refuse_without_descriptors();
+  void hear_hello(std::uint32_t pending_id, unsigned& hellos);
   void drop_overdue_pending();
   static void refuse(int connection, Errc code, std::string_view text) noexcept;
   static void refuse(int connection, const Error& error) noexcept;
@@ -171,6 +174,8 @@ struct Owner::Impl {
   // flood.cpp
   void heard_doorbell(std::uint32_t slot) noexcept;
   void end_rest() noexcept;
+  void count_knock(clock::time_point now) noexcept;
+  void open_door() noexcept;
   void count_turnover() noexcept;
   bool may_make_lane() const noexcept;
 
@@ -188,6 +193,9 @@ struct Owner::Impl {
 
   ~Impl();
   bool forked() const noexcept;
+  int listener() const noexcept {
+    return rendezvous ? rendezvous->listener() : inherited_listener.get();
+  }
   OwnerLane* find(std::string_view writer) noexcept;
   OwnerLane* find(const WriterId& writer) noexcept;
 
@@ -202,6 +210,7 @@ struct Owner::Impl {
   os::Descriptor spare;        ///< given up to refuse a join when there is no other descriptor
   os::Descriptor self_event;   ///< keeps fd() readable while work is left
   os::Descriptor rest_timer;   ///< set while a lane is muffled
+  os::Descriptor door_timer;   ///< set while the door is shut
 
   std::unique_ptr<lane::KeptMemory> kept;
   std::uint64_t generation = 1;
@@ -215,7 +224,10 @@ struct Owner::Impl {
   std::size_t cursor = 0;                         ///< where the next drain begins
   std::vector<Pending> pending_joins;
   std::uint32_t next_pending = 0;
-  bool knocking = false;              ///< the next look at the control plane will find more
+  bool knocking = false;          ///< the next look at the control plane will find more
+  bool door_shut = false;         ///< the listener is not watched, door_timer is set
+  clock::time_point knocks_paid;  ///< when all knocks so far are paid off
+  std::uint64_t lanes_made = 0;
   clock::time_point turnovers_paid;   ///< when all turnovers so far are paid off
   bool resting = false;               ///< rest_timer is set
   std::unique_ptr<std::byte[]> copy;  ///< the private copy of the message being handled

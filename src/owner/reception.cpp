@@ -41,9 +41,7 @@ bool Owner::Impl::serve(clock::time_point deadline) {
           accept_connections(accepts, hellos);
           break;
         case Source::pending:
-          if (hellos == 0) break;
-          --hellos;
-          hear_hello(id);
+          if (hellos != 0) hear_hello(id, hellos);
           break;
         case Source::doorbell:  // "look at the rings": drain does
           heard_doorbell(id);
@@ -57,6 +55,9 @@ bool Owner::Impl::serve(clock::time_point deadline) {
           break;
         case Source::rest:
           end_rest();
+          break;
+        case Source::door:
+          open_door();
           break;
         case Source::self:
           break;
@@ -83,25 +84,25 @@ void Owner::Impl::keeper_left() {
 }
 
 void Owner::Impl::accept_connections(unsigned& accepts, unsigned& hellos) {
-  const int listener = rendezvous ? rendezvous->listener() : inherited_listener.get();
-  for (; accepts > 0; --accepts) {
+  for (; accepts > 0 && !door_shut; --accepts) {
     if (pending_joins.size() >= kMaxPending) {
       // The oldest has had its time, unless it has said something meanwhile.
       if (hellos == 0) return;
-      --hellos;
       const std::uint32_t oldest = pending_joins.front().id;
-      hear_hello(oldest);
+      hear_hello(oldest, hellos);
       if (!pending_joins.empty() && pending_joins.front().id == oldest) {
         poller.remove(pending_joins.front().connection.get());
         pending_joins.erase(pending_joins.begin());
       }
     }
-    os::Descriptor connection(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    os::Descriptor connection(
+        ::accept4(listener(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!connection) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EMFILE || errno == ENFILE) refuse_without_descriptors(listener);
+      if (errno == EMFILE || errno == ENFILE) refuse_without_descriptors();
       return;
     }
+    count_knock(clock::now());
     const std::uint32_t id = next_pending++;
     if (poller.add(connection.get(), EPOLLIN, tag(Source::pending, id))) {
       pending_joins.push_back({std::move(connection), clock::now() + kHelloDeadline, id});
@@ -111,10 +112,11 @@ void Owner::Impl::accept_connections(unsigned& accepts, unsigned& hellos) {
 
 /// The listener stays readable while a connection waits, so it must be taken: with the descriptor
 /// that is kept for this.
-void Owner::Impl::refuse_without_descriptors(int listener) {
+void Owner::Impl::refuse_without_descriptors() {
   spare.reset();
-  os::Descriptor connection(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  os::Descriptor connection(::accept4(listener(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (connection) {
+    count_knock(clock::now());
     refuse(connection.get(),
            {Errc::descriptors, "cannot join '" + name +
                                    "': the owner has no descriptor left; raise its `ulimit -n` (3 "
@@ -144,7 +146,9 @@ void Owner::Impl::drop_overdue_pending() {
   });
 }
 
-void Owner::Impl::hear_hello(std::uint32_t pending_id) {
+/// A lane costs as much as a score of Hellos: after one, nobody else is heard in this look.
+void Owner::Impl::hear_hello(std::uint32_t pending_id, unsigned& hellos) {
+  --hellos;
   const auto join = std::find_if(pending_joins.begin(), pending_joins.end(),
                                  [&](const Pending& each) { return each.id == pending_id; });
   if (join == pending_joins.end()) return;
@@ -169,7 +173,9 @@ void Owner::Impl::hear_hello(std::uint32_t pending_id) {
                                          "': the owner does not understand this Hello; build both "
                                          "with the same cortado"});
   }
+  const std::uint64_t lanes_before = lanes_made;
   invite(hello, std::move(connection));
+  if (lanes_made != lanes_before) hellos = 0;
 }
 
 /// Makes the lane, or refuses. What fails here fails for this writer alone.

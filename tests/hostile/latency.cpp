@@ -12,7 +12,7 @@
 // beside it stands what it works between two looks at the rings, in its own processor time: that is
 // what an attack can add to the latency of others where a processor is free.
 //
-//   latency [SLICES [MILLISECONDS]]      a table; no verdict
+//   latency [SLICES [MILLISECONDS [WORD]]]      a table, of the attacks with that word; no verdict
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -268,6 +268,7 @@ void print(const char* name, const Figures& without, const Figures& with, double
 int main(int argc, char** argv) {
   const std::uint64_t slices = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 5;
   const std::uint64_t milliseconds = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 500;
+  const std::string word = argc > 3 ? argv[3] : "";
   const TemporaryDirectory directory;
   const Attack calm{"", harmless};
   std::printf(
@@ -277,6 +278,7 @@ int main(int argc, char** argv) {
       "busy, harmless", "attack", "ratio", "owner's work, a round", "", "50%", "99%", "99.9%",
       "50%", "99%", "99.9%", "of 99%", "99%", "attack", "99.9%", "attacks/s", "wakes/s");
   for (const Attack& attack : attacks()) {
+    if (std::string_view(attack.name).find(word) == std::string_view::npos) continue;
     // An owner and writers for each: what one leaves behind is not the next one's.
     const Shared<Table> table;
     const ForkedChild owner([&](Line&) { return own(*table, directory.path()); });

@@ -1,5 +1,5 @@
-// What an owner rations: doorbells that ring in vain, joins at a time, lanes that come and go; and
-// what it still reads of a writer that was told to stop.
+// What an owner rations: doorbells that ring in vain, connections, joins at a time, lanes that come
+// and go; and what it still reads of a writer that was told to stop.
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -73,6 +73,12 @@ class Flood : public testing::Test {
   bool readable() {
     pollfd state{owner_->fd(), POLLIN, 0};
     return ::poll(&state, 1, 0) == 1;
+  }
+  /// Knocks that are never made, by a clock that is far ahead: the door does not open by itself.
+  void knock_until_shut() {
+    const auto now = std::chrono::steady_clock::now() + 1h;
+    for (int knocks = 0; !parts().door_shut && knocks < 1000; ++knocks) parts().count_knock(now);
+    ASSERT_TRUE(parts().door_shut);
   }
   os::Descriptor connection() { return std::move(*connect_to_owner("owner", directory_.path())); }
 
@@ -199,6 +205,57 @@ TEST_F(Flood, of_joins_is_worked_off_though_messages_keep_coming) {
     busy_drain();
     ASSERT_LE(drains, kJoins) << owner_->writers() << " writers";
   }
+}
+
+TEST_F(Flood, of_connections_shuts_the_door_after_a_burst) {
+  Fault fault("bad-handshakes");
+  const auto now = std::chrono::steady_clock::now() + 1h;
+  const auto knock = [&](std::chrono::nanoseconds later) {
+    fault.fired();
+    parts().count_knock(now + later);
+    return parts().door_shut;
+  };
+  for (int i = 0; i < 256; ++i) ASSERT_FALSE(knock(0ns)) << "knock " << i;
+  for (int i = 1; i < 1000; ++i) ASSERT_FALSE(knock(i * 200us)) << "at the pace of the ration";
+  EXPECT_TRUE(knock(999 * 200us)) << "one more";
+  parts().open_door();
+  EXPECT_FALSE(parts().door_shut);
+  for (int i = 1; i < 300; ++i) ASSERT_FALSE(knock((1000 + i) * 200us)) << "at that pace again";
+  for (int i = 0; i < 256; ++i) ASSERT_FALSE(knock(1h)) << "after a pause, a burst again";
+  EXPECT_TRUE(knock(1h));
+}
+
+TEST_F(Flood, of_connections_waits_at_the_door_until_it_opens) {
+  Fault fault("bad-handshakes");
+  knock_until_shut();
+  const os::Descriptor first = connection(), second = connection();
+  fault.fired(2);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_FALSE(owner_->wait(0ns)) << "nobody is to be seen";
+    ASSERT_EQ(honest_->try_send("x"), SendStatus::sent);
+    ASSERT_EQ(drain(), 1U);
+  }
+  EXPECT_TRUE(parts().pending_joins.empty());
+  os::set_timer(parts().door_timer.get(), std::chrono::steady_clock::now() + 50ms);
+  while (parts().pending_joins.empty()) ASSERT_TRUE(owner_->wait(60s)) << "it sleeps on";
+  settle();
+  EXPECT_EQ(parts().pending_joins.size(), 1U) << "there was no time for more";
+  EXPECT_TRUE(parts().door_shut);
+}
+
+TEST_F(Flood, of_connections_waits_at_the_door_of_an_event_loop) {
+  Fault fault("bad-handshakes");
+  owner_->fd();
+  while (readable()) drain();
+  knock_until_shut();
+  const os::Descriptor knocking = connection();
+  const lane::Hello hello;
+  os::send_message(knocking.get(), std::as_bytes(std::span(&hello, 1)), {}, 0);
+  fault.fired();
+  EXPECT_FALSE(readable());
+  os::set_timer(parts().door_timer.get(), std::chrono::steady_clock::now());
+  EXPECT_TRUE(readable()) << "the door opens";
+  while (owner_->writers() != 3) drain();
 }
 
 TEST_F(Flood, of_lanes_that_come_and_go_is_told_to_try_again) {
