@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -35,6 +36,15 @@ inline std::vector<std::string> actor(const std::string& role, const std::string
   return {here / "soak_actor", role, directory, what};
 }
 
+/// A process from its start to its end. Its pid does not name it: the kernel gives each one out
+/// again, within the minutes that a soak takes to start as many processes as there are pids.
+struct Incarnation {
+  std::uint32_t who = 0;
+  pid_t pid = 0;             ///< 0: it did not run
+  std::uint64_t number = 0;  ///< how many of that `who` have ended before
+  auto operator<=>(const Incarnation&) const = default;
+};
+
 class Crew {
  public:
   virtual ~Crew() = default;
@@ -42,8 +52,11 @@ class Crew {
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  /// 0: it does not run now. A pid stays its own until look() is called.
+  /// 0: it does not run now. A pid stays its own until look() is called, and no longer.
   virtual pid_t pid(std::uint32_t who) const = 0;
+  Incarnation incarnation(std::uint32_t who) const { return {who, pid(who), ended_[who]}; }
+  /// False once it has been reaped, also if the next one has its pid.
+  bool runs(const Incarnation& one) const { return one.pid != 0 && ended_[one.who] == one.number; }
   /// Waits for that long at most; reaps who died and starts them again.
   virtual void look(std::chrono::nanoseconds at_most) = 0;
   /// After Control::finish: until everybody has ended. False: they do not.
@@ -51,14 +64,15 @@ class Crew {
   /// Descriptors that this process holds for the crew's lanes.
   virtual std::size_t kept_lanes() const { return 0; }
 
-  /// True once the process has been reaped and SIGKILL had ended it.
-  bool died_of_kill(pid_t pid) const { return killed_.contains(pid); }
+  /// True once it has been reaped and SIGKILL had ended it.
+  bool died_of_kill(const Incarnation& one) const { return killed_.contains(one); }
   std::uint64_t deaths(bool of_owner) const { return of_owner ? owners_killed_ : writers_killed_; }
 
  protected:
   void note_death(std::uint32_t who, pid_t pid, int exit_status, int signal, bool asked) {
+    const Incarnation ended{who, pid, ended_[who]++};
     if (signal == SIGKILL) {
-      killed_.insert(pid);
+      killed_.insert(ended);
       ++(who == kOwner ? owners_killed_ : writers_killed_);
     } else if (signal != 0 || (exit_status != 0 && exit_status != kDeserted) ||
                (who == kOwner && !asked)) {
@@ -68,7 +82,8 @@ class Crew {
   }
 
  private:
-  std::set<pid_t> killed_;
+  std::array<std::uint64_t, kProcesses + 1> ended_{};
+  std::set<Incarnation> killed_;
   std::uint64_t owners_killed_ = 0;
   std::uint64_t writers_killed_ = 0;
 };

@@ -105,8 +105,7 @@ class Nemesis {
 
  private:
   struct Stopped {
-    std::uint32_t who;
-    pid_t pid;
+    Incarnation process;
     clock::time_point until;
   };
 
@@ -164,24 +163,24 @@ class Nemesis {
   }
 
   void stop(std::uint32_t who) {
-    const pid_t pid = crew_.pid(who);
-    if (!halt(pid)) return;
+    const Incarnation process = crew_.incarnation(who);
+    if (!halt(process.pid)) return;
     ++(who == kOwner ? owner_stops_ : writer_stops_);
     const std::chrono::microseconds duration{random_() %
                                              (std::uint64_t{1} << (8 + random_() % 11))};
-    stopped_.push_back({who, pid, clock::now() + duration});
+    stopped_.push_back({process, clock::now() + duration});
   }
   void continue_stopped(clock::time_point now) {
     std::erase_if(stopped_, [&](const Stopped& each) {
       if (each.until > now) return false;
-      if (crew_.pid(each.who) == each.pid) ::kill(each.pid, SIGCONT);
+      if (crew_.runs(each.process)) ::kill(each.process.pid, SIGCONT);
       return true;
     });
   }
   void continue_owner() {
     std::erase_if(stopped_, [&](const Stopped& each) {
-      if (each.who != kOwner) return false;
-      if (crew_.pid(kOwner) == each.pid) ::kill(each.pid, SIGCONT);
+      if (each.process.who != kOwner) return false;
+      if (crew_.runs(each.process)) ::kill(each.process.pid, SIGCONT);
       return true;
     });
   }
@@ -203,23 +202,22 @@ class Nemesis {
     const bool owner_too = victims.back() == kOwner;
     if (owner_too && !wait_for_owner()) return;
     const std::uint64_t generation = control_.generation.load();
-    std::vector<pid_t> pids;
+    std::vector<Incarnation> processes;
     for (const std::uint32_t who : victims) {
-      pids.push_back(crew_.pid(who));
+      processes.push_back(crew_.incarnation(who));
       if (who != kOwner && control_.keeper == 0) mark_excepted(who, owner_too);
     }
-    for (const pid_t pid : pids) {
-      if (pid != 0) ::kill(pid, SIGKILL);
+    for (const Incarnation& each : processes) {
+      if (each.pid != 0) ::kill(each.pid, SIGKILL);
     }
     if (owner_too) killed_generation_ = generation;
     until("the dead are reaped", [&] {
-      for (std::size_t i = 0; i < victims.size(); ++i) {
-        if (pids[i] != 0 && crew_.pid(victims[i]) == pids[i]) return false;
-      }
-      return true;
+      return std::none_of(processes.begin(), processes.end(),
+                          [&](const Incarnation& each) { return crew_.runs(each); });
     });
     if (owner_too && victims.size() > 1 &&
-        std::all_of(pids.begin(), pids.end(), [&](pid_t pid) { return crew_.died_of_kill(pid); })) {
+        std::all_of(processes.begin(), processes.end(),
+                    [&](const Incarnation& each) { return crew_.died_of_kill(each); })) {
       ++(victims.size() == kProcesses + 1 ? everybody_ : together_);
     }
     if (!owner_too && !to_be_read_.empty()) wait_until_read();
@@ -231,11 +229,11 @@ class Nemesis {
     if (random_() % 2 != 0 || !strike_owner()) kill({kOwner});
     if (!again) return;
     crew_.look(std::chrono::microseconds(random_() % 4000));
-    const pid_t next = crew_.pid(kOwner);
-    if (halt(next)) {  // so that it is known whether it had opened
+    const Incarnation next = crew_.incarnation(kOwner);
+    if (halt(next.pid)) {  // so that it is known whether it had opened
       killed_generation_ = control_.generation.load();
-      ::kill(next, SIGKILL);
-      until("the owner is reaped", [&] { return crew_.pid(kOwner) != next; });
+      ::kill(next.pid, SIGKILL);
+      until("the owner is reaped", [&] { return !crew_.runs(next); });
     }
     wait_for_owner();
   }
@@ -243,14 +241,14 @@ class Nemesis {
   /// The owner kills itself inside its handler. False: no message came soon enough.
   bool strike_owner() {
     if (!wait_for_owner()) return false;
-    const pid_t pid = crew_.pid(kOwner);
+    const Incarnation owner = crew_.incarnation(kOwner);
     const std::uint64_t generation = control_.generation.load();
     control_.strike.store(1 + random_() % 64);
     const auto enough = clock::now() + std::chrono::milliseconds(50);
     until("the owner strikes itself or is given up",
-          [&] { return crew_.pid(kOwner) != pid || clock::now() > enough; });
+          [&] { return !crew_.runs(owner) || clock::now() > enough; });
     control_.strike.store(0);
-    if (!crew_.died_of_kill(pid)) return false;
+    if (!crew_.died_of_kill(owner)) return false;
     killed_generation_ = generation;
     return true;
   }
@@ -260,9 +258,9 @@ class Nemesis {
     auto* loose = dynamic_cast<LooseCrew*>(&crew_);
     if (loose == nullptr || !wait_for_owner()) return;
     killed_generation_ = control_.generation.load();
-    const pid_t pid = crew_.pid(kOwner);
+    const Incarnation owner = crew_.incarnation(kOwner);
     loose->ask_owner_to_end();
-    until("the owner ends in order", [&] { return crew_.pid(kOwner) != pid; });
+    until("the owner ends in order", [&] { return !crew_.runs(owner); });
   }
 
   /// Stops the writer and marks those of its lives that it cannot have handed over. With the owner
