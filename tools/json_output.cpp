@@ -14,18 +14,18 @@
 namespace cortado::tools {
 namespace {
 
-Refused cannot_write(int status, const std::string& path, int why) {
-  return {status, "cannot write figures to " + path + ": " + std::strerror(why) +
+Refused cannot_write(int status, const char* what, const std::string& path, int why) {
+  return {status, "cannot write " + std::string(what) + " to " + path + ": " + std::strerror(why) +
                       "; check the path and who may write there"};
 }
 
 }  // namespace
 
-JsonOutput::JsonOutput(std::string path) : path_(std::move(path)) {
+JsonOutput::JsonOutput(std::string path, const char* what) : path_(std::move(path)), what_(what) {
   if (path_.empty() || path_ == "-") return;
   const bool was_there = ::access(path_.c_str(), F_OK) == 0;
   if (const int why = why_unwritable(path_); why != 0) {
-    throw cannot_write(exit_code_for_open(why), path_, why);
+    throw cannot_write(exit_code_for_open(why), what_, path_, why);
   }
   is_new_ = !was_there;
 }
@@ -35,14 +35,18 @@ JsonOutput::~JsonOutput() {
 }
 
 void JsonOutput::write(const nlohmann::ordered_json& figures) {
+  if (wanted()) write_text(figures.dump(2) + "\n");
+}
+
+void JsonOutput::write_text(const std::string& text) {
   if (!wanted()) return;
-  const std::string text = figures.dump(2) + "\n";
   if (takes_standard_output()) return print(text);
   std::FILE* const file = std::fopen(path_.c_str(), "we");
-  if (file == nullptr) throw cannot_write(kFailed, path_, errno);
+  if (file == nullptr) throw cannot_write(kFailed, what_, path_, errno);
   const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
   const int why = errno;
-  if (std::fclose(file) != 0 || !written) throw cannot_write(kFailed, path_, written ? errno : why);
+  if (std::fclose(file) != 0 || !written)
+    throw cannot_write(kFailed, what_, path_, written ? errno : why);
   is_new_ = false;
 }
 

@@ -12,7 +12,7 @@ class JsonOutput {
  public:
   /// empty: nothing is wanted; "-": standard output. Throws Refused if the file cannot be written,
   /// so make it before what takes long.
-  explicit JsonOutput(std::string path);
+  explicit JsonOutput(std::string path, const char* what = "figures");
   /// Removes a file that it made and did not fill.
   ~JsonOutput();
   JsonOutput(const JsonOutput&) = delete;
@@ -23,9 +23,11 @@ class JsonOutput {
   bool takes_standard_output() const noexcept { return path_ == "-"; }
   /// Throws Refused.
   void write(const nlohmann::ordered_json& figures);
+  void write_text(const std::string& text);
 
  private:
   std::string path_;
+  const char* what_;
   bool is_new_ = false;
 };
 

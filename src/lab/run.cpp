@@ -19,6 +19,7 @@
 #include "modes/apply.hpp"
 #include "modes/mode.hpp"
 #include "modes/shared_buffer.hpp"
+#include "modes/timeline.hpp"
 #include "modes/turns.hpp"
 #include "os/futex.hpp"
 
@@ -102,6 +103,7 @@ class Run {
     if (auto started = start(); !started) return started.error();
     if (auto ready = wait_until_ready(); !ready) return ready.error();
     stage_.head().started_ns.store(modes::now_ns(), std::memory_order_relaxed);
+    const auto started = os::TickMoment::now();
     set(stage_.head().start);
     const auto outcome = watch();
     if (!outcome) return outcome.error();
@@ -112,6 +114,7 @@ class Run {
     Collected collected{*outcome, buffer(), host_signal_, writer_signal_, intruder_signal_};
     RunResult result = collect(stage_, mode_, collected, spec_.go_on);
     if (!spec_.go_on()) return stopped();
+    if (spec_.on_trace) spec_.on_trace({stage_, mode_, started, os::TickMoment::now()});
     return result;
   }
 
@@ -273,7 +276,8 @@ class Run {
 Result<RunResult> run(RunSpec spec) {
   if (auto checked = check(spec); !checked) return checked.error();
   const modes::Mode& mode = *modes::all_modes()[spec.workload.mode];
-  auto stage = Stage::create(spec.workload, spec.listed, turns_for(spec, mode.sharing));
+  auto stage = Stage::create(spec.workload, spec.listed, turns_for(spec, mode.sharing),
+                             spec.on_trace ? modes::timeline_room(spec.workload) : 0);
   if (!stage) return stage.error();
   std::optional<modes::SharedMemory> segment;
   if (mode.isolation == Isolation::process && mode.sharing != Sharing::ring) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lab/result.hpp"
+#include "lab/trace.hpp"
 #include "modes/workload.hpp"
 
 namespace cortado::lab {
@@ -20,6 +21,8 @@ struct RunSpec {
   std::chrono::nanoseconds duration{};  ///< 0: until all orders are sent
   std::chrono::nanoseconds watchdog = std::chrono::seconds(20);  ///< without any progress
   bool with_intruder = false;  ///< a process that reaches for the owner's buffer
+  /// Called with the timeline of the run once it is over; empty: it has none.
+  std::function<void(const Trace&)> on_trace;
   /// Called now and then; false ends the run at once.
   std::function<bool()> go_on = [] { return true; };
 };

@@ -7,6 +7,7 @@
 #include "modes/letter_pen.hpp"
 #include "modes/order_source.hpp"
 #include "modes/stage.hpp"
+#include "modes/timeline.hpp"
 
 namespace cortado::modes {
 
@@ -16,6 +17,7 @@ class Applier {
   /// writers_race: nobody keeps the buffer to himself while an order is written.
   Applier(const Stage& stage, Buffer buffer, bool writers_race)
       : stage_(stage),
+        timeline_(stage),
         hand_(buffer, stage.workload().work_rounds),
         sample_mask_((std::uint64_t{1} << stage.workload().sample_shift) - 1),
         is_slow_(stage.workload().letter_delay_ns != 0),
@@ -25,6 +27,19 @@ class Applier {
   template <class Midway>
   bool apply(const Order& order, const Midway& midway, bool redelivered = false) {
     const Stamp stamp = order.stamp();
+    if (timeline_.covers(stamp)) [[unlikely]] {
+      const std::uint64_t begun = os::ticks();
+      const bool applied = write(order, midway, redelivered);
+      if (applied) timeline_.applied(stamp, begun);
+      return applied;
+    }
+    return write(order, midway, redelivered);
+  }
+
+ private:
+  template <class Midway>
+  bool write(const Order& order, const Midway& midway, bool redelivered) {
+    const Stamp stamp = order.stamp();
     const bool applied =
         is_slow_ ? hand_.apply(stamp, order.bytes(),
                                LetterPen<Midway>{stage_, midway, writers_race_}, redelivered)
@@ -33,13 +48,13 @@ class Applier {
     return applied;
   }
 
- private:
   void note_sample(Stamp stamp) const noexcept {
     sample_of(stage_.writer(stamp.writer()), stage_.workload(), stamp.sequence())
         .applied_ns.store(now_ns(), std::memory_order_relaxed);
   }
 
   const Stage& stage_;
+  Timeline timeline_;
   Hand<Access> hand_;
   std::uint64_t sample_mask_;
   bool is_slow_;

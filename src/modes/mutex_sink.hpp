@@ -17,6 +17,7 @@ class MutexSink {
 
   MutexSink(const Stage& stage, Mutex& mutex, Buffer buffer)
       : stage_(stage),
+        timeline_(stage),
         mutex_(mutex),
         applier_(stage, buffer, false),
         capacity_(buffer.head().capacity),
@@ -28,6 +29,7 @@ class MutexSink {
     if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
     try {
       const std::lock_guard<Mutex> lock(mutex_);
+      timeline_.granted(order.stamp());
       applier_.apply(order, midway);
       return Put::taken;
     } catch (const std::exception&) {  // a lock that knows that its holder died
@@ -39,6 +41,7 @@ class MutexSink {
 
  private:
   const Stage& stage_;
+  Timeline timeline_;
   Mutex& mutex_;
   Applier<Plain> applier_;
   std::uint32_t capacity_;

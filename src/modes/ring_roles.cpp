@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "modes/applier.hpp"
@@ -35,6 +36,7 @@ class RingSink {
   RingSink(const Stage& stage, Writer& writer)
       : takes_turns_(stage.workload().takes_turns != 0),
         stage_(stage),
+        timeline_(stage),
         writer_(writer),
         capacity_(stage.workload().capacity),
         window_(window_of(stage.workload())),
@@ -43,6 +45,9 @@ class RingSink {
   Put put(const Order& order, const Nothing&) {
     if (order.bytes().size() > capacity_) return Put::rejected;
     if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
+    if (timeline_.covers(order.stamp())) [[unlikely]] {
+      return put_timed(order);
+    }
     return outcome(writer_.send(order.image(), kForEver));
   }
 
@@ -53,6 +58,7 @@ class RingSink {
     const auto image = order.image();
     auto claim = writer_.claim_until(image.size(), kForEver);
     if (!claim) return outcome(claim.status());
+    timeline_.granted(order.stamp());
     const std::size_t half = image.size() / 2;
     std::copy_n(image.begin(), half, claim->bytes().begin());
     midway();
@@ -65,6 +71,21 @@ class RingSink {
   bool finish() { return writer_.close(has_failed_ ? clock::now() : kForEver) == 0; }
 
  private:
+  /// Sent, with the waits in it told apart: for room, and for the owner to catch up.
+  Put put_timed(const Order& order) {
+    const Stamp stamp = order.stamp();
+    SendStatus status = writer_.try_send(order.image());
+    if (status == SendStatus::full) {
+      auto claim = writer_.claim_until(order.image().size(), kForEver);
+      if (!claim) return outcome(claim.status());
+      timeline_.granted(stamp);
+      std::copy_n(order.image().begin(), order.image().size(), claim->bytes().begin());
+      status = claim->commit();
+    }
+    if (left_in_window_ == 1) timeline_.sent(stamp);
+    return outcome(status);
+  }
+
   Put outcome(SendStatus status) noexcept {
     if (status != SendStatus::sent) [[unlikely]] {
       has_failed_ = true;
@@ -81,6 +102,7 @@ class RingSink {
   bool has_failed_ = false;
   bool takes_turns_;
   const Stage& stage_;
+  Timeline timeline_;
   Writer& writer_;
   std::uint32_t capacity_;
   std::uint64_t window_;
@@ -91,6 +113,19 @@ std::size_t ring_bytes_for(const Workload& workload) {
   constexpr std::size_t kAtOnce = 4;  // so many of the longest orders fit
   return std::max(OwnerOptions{}.ring_bytes,
                   std::bit_ceil(kAtOnce * (workload.capacity + Order::kStampBytes + 16)));
+}
+
+/// Until something comes; looks for the end of a run now and then.
+void take_nap(const Stage& stage, Owner& owner) {
+  const std::span<ApplyTimes> naps = stage.naps();
+  if (naps.empty()) {
+    owner.wait(20ms);
+    return;
+  }
+  const std::uint64_t begun = os::ticks();
+  owner.wait(20ms);
+  const std::uint64_t number = stage.host().naps.fetch_add(1, std::memory_order_relaxed);
+  if (number < naps.size()) naps[number] = {begun, os::ticks()};
 }
 
 }  // namespace
@@ -128,7 +163,7 @@ void own(const Stage& stage, Owner& owner, Buffer buffer) {
     const bool all_left =
         left >= workload.writers || stage.head().writers_gone.load(std::memory_order_acquire) != 0;
     if (all_left && owner.writers() == 0) break;
-    owner.wait(20ms);
+    take_nap(stage, owner);
   }
   notes.usage = usage_of_thread() - before;
 }

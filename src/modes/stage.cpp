@@ -24,26 +24,35 @@ std::uint64_t strokes_of(const Workload& workload) noexcept {
 
 /// Offsets of the pieces behind the head.
 struct Stage::Layout {
-  Layout(const Workload& workload, std::uint64_t turn_count, std::uint64_t stroke_count) noexcept
+  static constexpr std::uint64_t kNaps = 1U << 12;
+
+  Layout(const Workload& workload, std::uint64_t turn_count, std::uint64_t stroke_count,
+         std::uint64_t timeline_room) noexcept
       : writers(aligned(sizeof(StageHead))),
         list_ends(writers + workload.writers * sizeof(WriterNotes)),
         list_bytes(list_ends + workload.listed * sizeof(std::uint64_t)),
         turns(aligned(list_bytes + workload.listed_bytes)),
         strokes(aligned(turns + turn_count * sizeof(std::uint32_t))),
         buffer(aligned(strokes + stroke_count * sizeof(Stroke))),
-        end(buffer + Buffer::bytes_for(workload.capacity, workload.writers)) {}
+        timed(timeline_room * workload.writers),
+        orders(aligned(buffer + Buffer::bytes_for(workload.capacity, workload.writers))),
+        applied(orders + timed * sizeof(OrderTimes)),
+        naps(applied + timed * sizeof(ApplyTimes)),
+        end(naps + (timed != 0 ? kNaps * sizeof(ApplyTimes) : 0)) {}
 
-  std::uint64_t writers, list_ends, list_bytes, turns, strokes, buffer, end;
+  std::uint64_t writers, list_ends, list_bytes, turns, strokes, buffer;
+  std::uint64_t timed;  ///< orders
+  std::uint64_t orders, applied, naps, end;
 };
 
 Result<Stage> Stage::create(const Workload& workload, const std::vector<std::string>& listed,
-                            const std::vector<std::uint32_t>& turns) {
+                            const std::vector<std::uint32_t>& turns, std::uint64_t timeline_room) {
   Workload complete = workload;
   complete.listed = listed.size();
   complete.listed_bytes = 0;
   for (const std::string& order : listed) complete.listed_bytes += order.size();
   const std::uint64_t strokes = strokes_of(complete);
-  const Layout layout(complete, turns.size(), strokes);
+  const Layout layout(complete, turns.size(), strokes, timeline_room);
 
   auto memory = SharedMemory::create("cortado-stage", layout.end);
   if (!memory) return memory.error();
@@ -52,6 +61,7 @@ Result<Stage> Stage::create(const Workload& workload, const std::vector<std::str
   head->workload = complete;
   head->turns = turns.size();
   head->strokes = strokes;
+  head->timeline_room = timeline_room;
   Stage stage(std::move(*memory));
   for (std::uint32_t w = 0; w < complete.writers; ++w) new (&stage.writer(w)) WriterNotes;
 
@@ -78,7 +88,7 @@ Result<Stage> Stage::open(const std::string& path) {
 }
 
 Stage::Layout Stage::layout() const noexcept {
-  return {head().workload, head().turns, head().strokes};
+  return {head().workload, head().turns, head().strokes, head().timeline_room};
 }
 
 WriterNotes& Stage::writer(std::uint32_t index) const noexcept {
@@ -101,6 +111,21 @@ std::span<Stroke> Stage::strokes() const noexcept {
 
 Buffer Stage::final_buffer() const noexcept {
   return Buffer(at(layout().buffer));
+}
+
+std::span<OrderTimes> Stage::order_times() const noexcept {
+  const Layout offsets = layout();
+  return {reinterpret_cast<OrderTimes*>(at(offsets.orders)), offsets.timed};
+}
+
+std::span<ApplyTimes> Stage::apply_times() const noexcept {
+  const Layout offsets = layout();
+  return {reinterpret_cast<ApplyTimes*>(at(offsets.applied)), offsets.timed};
+}
+
+std::span<ApplyTimes> Stage::naps() const noexcept {
+  const Layout offsets = layout();
+  return {reinterpret_cast<ApplyTimes*>(at(offsets.naps)), offsets.timed != 0 ? Layout::kNaps : 0};
 }
 
 void Stage::note_stroke(Stroke stroke) const noexcept {

@@ -12,6 +12,7 @@
 //   | turns                    | the runner, before anybody starts
 //   | strokes                  | whoever writes a letter
 //   | the buffer at the end    | the host, last
+//   | times of orders, of naps | their writers; whoever applies; see timeline.hpp
 //   +--------------------------+
 //
 // It is a segment without a name, so it ends with the last one who has it, however that one ends.
@@ -55,6 +56,7 @@ struct HostNotes {
   std::atomic<std::uint32_t> finished{0};  ///< it ended in order, the buffer is on the stage
   std::atomic<std::uint32_t> pid{0};
   std::atomic<std::uint64_t> buffer_address{0};
+  std::atomic<std::uint64_t> naps{0};     ///< of an owner with a timeline
   std::atomic<std::uint64_t> applied{0};  ///< in ring modes: so far
   std::atomic<std::uint64_t> last_applied_ns{
       0};       ///< in ring modes: when the last order was applied
@@ -96,13 +98,27 @@ struct Stroke {
   std::uint8_t letter = 0;  ///< 0 behind the end of the order
 };
 
+/// When what happened to one order, in os::ticks; 0: it did not. Kept by its writer.
+struct OrderTimes {
+  std::uint64_t begun = 0;
+  std::uint64_t granted = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t done = 0;
+};
+/// The same, kept by whoever applies it; or of an owner's sleep, kept by the owner.
+struct ApplyTimes {
+  std::uint64_t begun = 0;
+  std::uint64_t done = 0;
+};
+
 struct StageHead {
   std::uint64_t bytes = 0;  ///< of the stage
   Workload workload;
-  std::uint64_t turns = 0;    ///< how many there are
-  std::uint64_t strokes = 0;  ///< room for these
-  char owner_name[64] = {};   ///< ring modes: what writers join
-  char segment[64] = {};      ///< process-race, process-mutex: where the buffer can be mapped
+  std::uint64_t turns = 0;          ///< how many there are
+  std::uint64_t strokes = 0;        ///< room for these
+  std::uint64_t timeline_room = 0;  ///< orders of each writer that are timed; 0: no timeline
+  char owner_name[64] = {};         ///< ring modes: what writers join
+  char segment[64] = {};            ///< process-race, process-mutex: where the buffer can be mapped
 
   alignas(64) std::atomic<std::uint32_t> ready{0};  ///< writers that wait for the start
   std::atomic<std::uint32_t> start{0};
@@ -139,8 +155,10 @@ class OrderList {
 class Stage {
  public:
   /// For the runner. `turns`: of the writers, if workload.takes_turns.
+  /// `timeline_room`: orders of each writer.
   static Result<Stage> create(const Workload& workload, const std::vector<std::string>& listed,
-                              const std::vector<std::uint32_t>& turns);
+                              const std::vector<std::uint32_t>& turns,
+                              std::uint64_t timeline_room = 0);
   /// For everybody else. Errc::malformed: that is no stage.
   static Result<Stage> open(const std::string& path);
 
@@ -156,6 +174,12 @@ class Stage {
   std::span<Stroke> strokes() const noexcept;
   /// Zeroed until the host has ended in order.
   Buffer final_buffer() const noexcept;
+
+  /// By writer, then by number. Empty without a timeline, as is the next.
+  std::span<OrderTimes> order_times() const noexcept;
+  std::span<ApplyTimes> apply_times() const noexcept;
+  /// Of the owner, the first ones.
+  std::span<ApplyTimes> naps() const noexcept;
 
   void note_stroke(Stroke stroke) const noexcept;
 

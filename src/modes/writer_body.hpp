@@ -14,6 +14,7 @@
 #include "modes/apply.hpp"
 #include "modes/order_source.hpp"
 #include "modes/stage.hpp"
+#include "modes/timeline.hpp"
 #include "os/futex.hpp"
 
 namespace cortado::modes {
@@ -62,6 +63,7 @@ class WriterBody {
       : workload_(stage.workload()),
         stop_(stage.head().stop),
         notes_(stage.writer(index)),
+        timeline_(stage),
         source_(stage),
         sink_(sink),
         index_(index),
@@ -78,6 +80,7 @@ class WriterBody {
          ++sequence) {
       notes_.begun.store(sequence + 1, std::memory_order_release);
       if ((sequence & sample_mask_) == 0) begin_sample(sequence);
+      timeline_.begun({index_, sequence});
       Put put = Put::taken;
       if (sequence == fault_at_) [[unlikely]] {
         put = put_with_fault(sequence);
@@ -88,6 +91,7 @@ class WriterBody {
         has_failed = true;
         break;
       }
+      timeline_.done({index_, sequence});
     }
     if (!sink_.finish() || has_failed) {
       notes_.failure.store(static_cast<std::uint32_t>(sink_.failure()), std::memory_order_relaxed);
@@ -147,6 +151,7 @@ class WriterBody {
   const Workload& workload_;
   const std::atomic<std::uint32_t>& stop_;
   WriterNotes& notes_;
+  Timeline timeline_;
   OrderSource source_;
   Out& sink_;
   std::uint32_t index_;
