@@ -135,6 +135,7 @@ inline CLI::Validator duration_ns(std::int64_t least_ns) {
 }
 
 /// Each adds its subcommand; when it is chosen, it runs and leaves its exit status in `status`.
+void add_bench(CLI::App& program, int& status);
 void add_compare(CLI::App& program, int& status);
 void add_demo(CLI::App& program, int& status);
 void add_launch(CLI::App& program, int& status);

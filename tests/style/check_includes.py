@@ -9,11 +9,12 @@ NAMES_ONLY = {"sys/types.h"}  # pid_t
 KERNEL = ("sys/", "linux/", "arpa/", "netinet/", "asm/")
 C_LIBRARY = {
     "dirent.h", "fcntl.h", "grp.h", "poll.h", "pwd.h", "sched.h", "signal.h", "spawn.h",
-    "syscall.h", "termios.h", "ucontext.h", "unistd.h", "immintrin.h",
+    "mqueue.h", "syscall.h", "termios.h", "ucontext.h", "unistd.h", "immintrin.h",
+    "x86intrin.h",
 }
 THIRD_PARTY = {
     # prefix of the header: the files or folders that may include it
-    "boost/": ("src/lane/", "src/modes/", "src/lab/", "tests/"),
+    "boost/": ("src/lane/", "src/modes/", "src/lab/", "src/bench/channels/", "tests/"),
     "cereal/": ("include/cortado/typed.hpp", "include/cortado/archive.hpp", "tests/"),
     "spdlog/": ("tools/",),
     "fmt/": ("tools/",),
@@ -21,6 +22,11 @@ THIRD_PARTY = {
     "nlohmann/": ("src/lab/", "tools/", "tests/"),
     "sqlite3.h": ("src/journal/", "tests/fuzz/", "tests/journal/", "tests/process/"),
     "xxhash.h": ("src/modes/", "tests/"),
+    "zmq.h": ("src/bench/channels/",),
+    "nng/": ("src/bench/channels/",),
+    "readerwriterqueue/": ("src/bench/channels/",),
+    "concurrentqueue/": ("src/bench/channels/",),
+    "benchmark/": ("tests/bench/",),
     "gtest/": ("tests/",),
     "gmock/": ("tests/",),
 }
@@ -38,7 +44,8 @@ ARROWS = {
     "src/group": {"group", "lane", "os", "cortado"},
     "src/modes": {"modes", "os", "cortado"},
     "src/lab": {"lab", "modes", "os", "cortado"},
-    "tools": {"tools", "lab", "modes", "cortado"},
+    "src/bench": {"bench", "lab", "modes", "os", "cortado"},
+    "tools": {"tools", "bench", "lab", "modes", "cortado"},
 }
 WITHOUT_KERNEL = ("include/cortado", "src/ring", "src/typed")
 
