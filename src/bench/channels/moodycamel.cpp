@@ -130,8 +130,12 @@ constexpr std::string_view kAbsent{};
 namespace cortado::bench {
 namespace {
 
-constexpr Contestant::Run (*run_reader_writer)(const Point&) = nullptr;
-constexpr Contestant::Run (*run_concurrent)(const Point&) = nullptr;
+Contestant::Run run_reader_writer(const Point& /*point*/) {
+  return nullptr;
+}
+Contestant::Run run_concurrent(const Point& /*point*/) {
+  return nullptr;
+}
 constexpr std::string_view kAbsent =
     "not installed (libreaderwriterqueue-dev, libconcurrentqueue-dev)";
 
