@@ -15,7 +15,8 @@ C_LIBRARY = {
 THIRD_PARTY = {
     # prefix of the header: the files or folders that may include it
     "boost/": ("src/lane/", "src/modes/", "src/lab/", "src/bench/channels/", "tests/"),
-    "cereal/": ("include/cortado/typed.hpp", "include/cortado/archive.hpp", "tests/"),
+    "cereal/": ("include/cortado/typed.hpp", "include/cortado/archive.hpp",
+                "include/cortado/archive_rules.hpp", "tests/"),
     "spdlog/": ("tools/",),
     "fmt/": ("tools/",),
     "CLI/": ("tools/",),
