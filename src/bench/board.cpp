@@ -40,7 +40,7 @@ void Board::check() const {
 
 void Board::give_up() noexcept {
   stop.store(kGivenUp, std::memory_order_release);
-  for (auto* word : {&open, &peer_open, &joined, &go, &over}) set(*word);
+  for (auto* word : {&peer_open, &joined, &go, &over}) set(*word);
 }
 
 void Board::set(std::atomic<std::uint32_t>& word) noexcept {

@@ -1,7 +1,8 @@
 // Board: what the processes (or threads) of one run share: its steps, and what each writer notes.
 //
 //   owner                                 writer
-//   open its end, then `open` = 1   --->  make its end; ready + 1
+//   open its end, then `may_join` = 1,
+//   to a few at a time              --->  make its end; ready + 1
 //   `go` = 1, when all are ready    --->  send, until `stop`; note what was sent; finished + 1
 //   take until all of it is there
 //   `over` = 1                      --->  leave
@@ -20,9 +21,9 @@ struct Board {
   struct alignas(64) Notes {
     std::atomic<std::uint64_t> sent{0};
     std::atomic<std::uint64_t> cpu_ns{0};
+    std::atomic<std::uint32_t> may_join{0};  ///< the owner says so, to a few at a time
   };
 
-  std::atomic<std::uint32_t> open{0};
   std::atomic<std::uint32_t> peer_open{0};  ///< in a round trip: the other end, too
   std::atomic<std::uint32_t> joined{0};
   std::atomic<std::uint32_t> ready{0};

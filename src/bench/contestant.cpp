@@ -19,8 +19,8 @@ std::vector<Contestant> collect() {
 }  // namespace
 
 std::span<const Contestant> all_contestants() {
-  static const std::vector<Contestant> all = collect();
-  return all;
+  static const std::vector<Contestant> kAll = collect();
+  return kAll;
 }
 
 const char* name_of(Role role) noexcept {

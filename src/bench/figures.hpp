@@ -20,8 +20,9 @@ struct Figures {
   double fairness_jain = 1;
   double p50_ns = 0, p99_ns = 0, p99_9_ns = 0;  ///< round trip
   std::uint64_t batch = 1;  ///< messages that are published or taken at a time, at most
-  double memory_bytes = 0;  ///< that the owner's process grew by
-  double cpu_ns = 0;        ///< idle: of all who take part, in 10 s
+  /// That the resident set of the owner grew by; a page that is mapped twice counts twice.
+  double memory_bytes = 0;
+  double cpu_ns = 0;  ///< idle: of all who take part, in 10 s
 
   double per_second() const noexcept { return ns_per_message > 0 ? 1e9 / ns_per_message : 0; }
 };

@@ -49,7 +49,7 @@ std::string size_text(std::size_t bytes) {
 }
 
 std::string to_string(const Point& point) {
-  const std::string writers =
+  std::string writers =
       std::to_string(point.writers) + (point.writers == 1 ? " writer" : " writers");
   switch (point.kind) {
     case Kind::throughput:

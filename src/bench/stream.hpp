@@ -45,7 +45,7 @@ template <class Channel>
 void write_stream(Channel& channel, const Setting& setting, Board& board, Board::Notes& notes,
                   std::uint32_t number) {
   pin_writer(setting.processors, number);
-  Board::await(board.open);
+  Board::await(notes.may_join);
   typename Channel::Sender sender(channel, number);
   Pen pen(setting.bytes(), number);
   if (setting.spoils) pen.spoil();
@@ -140,6 +140,30 @@ class Window {
   std::vector<std::uint64_t> seen_;
 };
 
+/// Lets writers come, so that never more than a few are about to: a thousand that knock at one door
+/// would keep each other from it.
+class Admission {
+ public:
+  explicit Admission(std::span<Board::Notes> notes) noexcept : notes_(notes) {}
+
+  /// Called again and again. True: all are there.
+  bool all_are_ready(const Board& board) noexcept {
+    constexpr std::size_t kAtATime = 16;
+    const std::size_t ready = board.ready.load(std::memory_order_acquire);
+    for (; admitted_ < std::min(ready + kAtATime, notes_.size()); ++admitted_) {
+      Board::set(notes_[admitted_].may_join);
+    }
+    return ready == notes_.size();
+  }
+  void let_all_go() noexcept {
+    for (Board::Notes& each : notes_) Board::set(each.may_join);
+  }
+
+ private:
+  std::span<Board::Notes> notes_;
+  std::size_t admitted_ = 0;
+};
+
 /// Resident memory of this process, in bytes; 0: unknown.
 double resident_bytes();
 
@@ -150,6 +174,7 @@ Figures stream(const Setting& setting) {
   Board& board = shared.board();
   const auto notes = shared.notes();
   Figures figures;
+  Admission admission(notes);
   Channel channel(setting, "stream");
   Crew crew(board);
   for (std::uint32_t w = 0; w < writers; ++w) {
@@ -162,8 +187,7 @@ Figures stream(const Setting& setting) {
     typename Channel::Receiver receiver(channel);
     Checker checker(setting.bytes(), writers);
     Taking taking(receiver, checker, board);
-    Board::set(board.open);
-    taking.until([&](auto) { return board.ready.load(std::memory_order_acquire) == writers; });
+    taking.until([&](auto) { return admission.all_are_ready(board); });
     Board::set(board.go);
     const auto warm = Clock::now() + setting.duration / 5;
     const auto all_finished = [&] {
@@ -198,6 +222,7 @@ Figures stream(const Setting& setting) {
     Board::set(board.over);
   } catch (...) {
     board.give_up();
+    admission.let_all_go();
     crew.abandon();
     throw;
   }

@@ -171,12 +171,13 @@ Figures idle(const Setting& setting) {
   SharedBoard shared(setting.writers());
   Board& board = shared.board();
   const auto notes = shared.notes();
+  Admission admission(notes);
   Channel channel(setting, "idle");
   Crew crew(board);
   Figures figures;
   for (std::uint32_t w = 0; w < setting.writers(); ++w) {
     crew.fork([&, w] {
-      Board::await(board.open);
+      Board::await(notes[w].may_join);
       Channel::Sender sender(channel, w);
       const std::uint64_t cpu = process_cpu_ns();
       board.ready.fetch_add(1, std::memory_order_acq_rel);
@@ -187,9 +188,8 @@ Figures idle(const Setting& setting) {
   }
   try {
     Channel::Receiver receiver(channel);
-    Board::set(board.open);
     const auto nothing = [](std::span<const std::byte>) {};
-    while (board.ready.load(std::memory_order_acquire) != setting.writers()) {
+    while (!admission.all_are_ready(board)) {
       if (receiver.drain(nothing) == 0) receiver.wait(1ms);
       board.check();
     }
