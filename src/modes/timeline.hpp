@@ -7,7 +7,9 @@
 // not timed, and how many they are follows from the writers' notes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "modes/stage.hpp"
 #include "os/tick_clock.hpp"
@@ -21,23 +23,35 @@ inline std::uint64_t timeline_room(const Workload& workload) noexcept {
   return workload.orders_of(0) < room ? workload.orders_of(0) : room == 0 ? 1 : room;
 }
 
-/// Notes times, if the stage has a timeline: what each function says has just happened.
+/// Notes times, if the stage has a timeline: what each function says has just happened. Make it
+/// before the start.
 class Timeline {
  public:
   explicit Timeline(const Stage& stage) noexcept
       : orders_(stage.order_times().data()),
         applied_(stage.apply_times().data()),
-        room_(stage.head().timeline_room) {}
+        room_(stage.head().timeline_room) {
+    touch(std::as_bytes(stage.order_times()));
+    touch(std::as_bytes(stage.apply_times()));
+  }
 
   bool covers(Stamp stamp) const noexcept { return stamp.sequence() < room_; }
 
   // Its writer.
   void begun(Stamp stamp) const noexcept { note(stamp, &OrderTimes::begun); }
+  /// It is done, and the next one begins at the same time.
+  void next(Stamp stamp) const noexcept {
+    if (covers(stamp)) [[unlikely]] {
+      const std::uint64_t now = os::ticks();
+      orders_[index(stamp)].done = now;
+      const Stamp behind{stamp.writer(), stamp.sequence() + 1};
+      if (covers(behind)) orders_[index(behind)].begun = now;
+    }
+  }
   /// It waited, and has the lock or room now.
   void granted(Stamp stamp) const noexcept { note(stamp, &OrderTimes::granted); }
   /// It is sent, but its writer has to wait.
   void sent(Stamp stamp) const noexcept { note(stamp, &OrderTimes::sent); }
-  void done(Stamp stamp) const noexcept { note(stamp, &OrderTimes::done); }
 
   // Whoever applies it.
   void applied(Stamp stamp, std::uint64_t begun) const noexcept {
@@ -45,6 +59,13 @@ class Timeline {
   }
 
  private:
+  /// So that no page is missing when the run has started.
+  static void touch(std::span<const std::byte> memory) noexcept {
+    constexpr std::size_t kPage = 4096;
+    for (std::size_t at = 0; at < memory.size(); at += kPage) {
+      static_cast<void>(*static_cast<const volatile std::byte*>(&memory[at]));
+    }
+  }
   std::uint64_t index(Stamp stamp) const noexcept {
     return stamp.writer() * room_ + stamp.sequence();
   }

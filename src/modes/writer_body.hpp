@@ -75,12 +75,12 @@ class WriterBody {
   void run() {
     const std::uint64_t most = workload_.orders_of(index_);
     const Usage before = usage_of_thread();
+    timeline_.begun({index_, 0});
     bool has_failed = false;
     for (std::uint64_t sequence = 0; sequence < most && stop_.load(std::memory_order_relaxed) == 0;
          ++sequence) {
       notes_.begun.store(sequence + 1, std::memory_order_release);
       if ((sequence & sample_mask_) == 0) begin_sample(sequence);
-      timeline_.begun({index_, sequence});
       Put put = Put::taken;
       if (sequence == fault_at_) [[unlikely]] {
         put = put_with_fault(sequence);
@@ -91,7 +91,7 @@ class WriterBody {
         has_failed = true;
         break;
       }
-      timeline_.done({index_, sequence});
+      timeline_.next({index_, sequence});
     }
     if (!sink_.finish() || has_failed) {
       notes_.failure.store(static_cast<std::uint32_t>(sink_.failure()), std::memory_order_relaxed);
