@@ -95,7 +95,7 @@ lab::Json figures_of(const CompareOptions& options, const lab::Plan& plan,
   for (const std::uint32_t mode : plan.modes) names.push_back(modes::all_modes()[mode]->name);
   chosen["writers"] = plan.writers;
   chosen["hold_ns"] = options.hold_ns;
-  lab::Json json{{"schema", "cortado-compare-1"},
+  lab::Json json{{"schema", lab::kCompareSchema},
                  {"context", lab::context_json(machine, options.workload.seed, std::move(chosen))}};
   json.update(lab::to_json(comparison));
   return json;

@@ -205,7 +205,7 @@ lab::Json options_of(const RunOptions& options, const lab::RunSpec& spec) {
 
 lab::Json figures_of(const std::vector<lab::RunResult>& results, lab::Json context) {
   const bool is_one = results.size() == 1;
-  lab::Json json{{"schema", is_one ? "cortado-run-1" : "cortado-runs-1"},
+  lab::Json json{{"schema", is_one ? lab::kRunSchema : lab::kRunsSchema},
                  {"context", std::move(context)}};
   if (is_one) {
     json.update(lab::to_json(results[0]));

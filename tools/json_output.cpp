@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command.hpp"
+#include "lab/json.hpp"
 #include "lines.hpp"
 #include "workload_options.hpp"
 
@@ -35,7 +36,7 @@ JsonOutput::~JsonOutput() {
 }
 
 void JsonOutput::write(const nlohmann::ordered_json& figures) {
-  if (wanted()) write_text(figures.dump(2) + "\n");
+  if (wanted()) write_text(lab::text_of(figures));
 }
 
 void JsonOutput::write_text(const std::string& text) {

@@ -189,8 +189,16 @@ std::string describe(const RunResult& result) {
   const auto time = [](std::uint64_t ns) { return short_time(static_cast<double>(ns)); };
   text += fmt::format("  rate        {}, in {}; fairness among the writers {:.3f} of 1\n",
                       rate_text(result), time(result.wall_ns), result.fairness_jain);
-  if (result.latency.samples != 0) {
-    text += "  latency     " + latency_text(result.latency) + "\n";
+  if (result.latency.samples() != 0) {
+    text += "  latency     " + latency_text(lab::latency_of(result.latency)) + "\n";
+  }
+  if (result.longest_stall_ns != 0) {
+    text +=
+        fmt::format("  stalls      no writer for longer than {}\n", time(result.longest_stall_ns));
+  }
+  if (result.peak_memory != 0) {
+    text += fmt::format("  memory      {}B at most, of all processes together\n",
+                        short_count(static_cast<double>(result.peak_memory)));
   }
   return text + fmt::format(
                     "  processors  {} in user space, {} in the kernel; {} context switches to "

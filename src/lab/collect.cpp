@@ -1,7 +1,6 @@
 #include "lab/collect.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 namespace cortado::lab {
@@ -22,29 +21,12 @@ std::uint64_t end_of(const Stage& stage, const modes::Mode& mode) {
   return end;
 }
 
-std::uint64_t at_part(const std::vector<std::uint64_t>& sorted, double part) {
-  const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(sorted.size())));
-  return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
-}
-
-Latency latency_of(const Stage& stage) {
-  std::vector<std::uint64_t> all;
+Histogram histogram_of(const Stage& stage) {
+  Histogram histogram;
   for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
-    for (const modes::Sample& sample : stage.writer(w).samples) {
-      const std::uint64_t begun = sample.begun_ns.load(std::memory_order_relaxed);
-      const std::uint64_t applied = sample.applied_ns.load(std::memory_order_relaxed);
-      if (begun != 0 && applied >= begun) all.push_back(applied - begun);
-    }
+    histogram.add(stage.writer(w).latency);
   }
-  Latency latency;
-  latency.samples = all.size();
-  if (all.empty()) return latency;
-  std::sort(all.begin(), all.end());
-  latency.p50 = at_part(all, 0.5);
-  latency.p99 = at_part(all, 0.99);
-  latency.p99_9 = at_part(all, 0.999);
-  latency.max = all.back();
-  return latency;
+  return histogram;
 }
 
 void add(modes::Usage& to, const modes::Usage& more) {
@@ -74,14 +56,21 @@ WriterResult writer_result(const Stage& stage, std::uint32_t index, const Collec
   const auto signal = collected.writer_signal.find(index);
   if (signal != collected.writer_signal.end()) result.signal = signal->second;
   result.has_ended = ended != 0;
+  result.longest_stall_ns = notes.longest_gap_ns.load(std::memory_order_relaxed);
+  result.peak_memory = notes.peak_memory.load(std::memory_order_relaxed);
   return result;
 }
 
 void collect_writers(RunResult& result, const Stage& stage, const Collected& collected) {
   std::vector<double> shares;
+  shares.reserve(stage.workload().writers);
+  result.writers.reserve(stage.workload().writers);
+  result.peak_memory = stage.host().peak_memory.load(std::memory_order_relaxed);
   for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
-    result.writers.push_back(writer_result(stage, w, collected));
-    shares.push_back(result.writers.back().throughput_per_s);
+    const WriterResult& writer = result.writers.emplace_back(writer_result(stage, w, collected));
+    shares.push_back(writer.throughput_per_s);
+    result.longest_stall_ns = std::max(result.longest_stall_ns, writer.longest_stall_ns);
+    result.peak_memory += writer.peak_memory;
     add(result.usage, stage.writer(w).usage);
   }
   add(result.usage, stage.host().usage);
@@ -106,6 +95,22 @@ bool RunResult::is_complete() const noexcept {
          (workload.orders == 0 || ledger.sent == workload.orders);
 }
 
+double RunResult::cpu_ns_per_order() const noexcept {
+  if (ledger.applied == 0) return 0;
+  return static_cast<double>(usage.user_ns + usage.system_ns) / static_cast<double>(ledger.applied);
+}
+
+double RunResult::switches_per_order() const noexcept {
+  if (ledger.applied == 0) return 0;
+  return static_cast<double>(usage.voluntary + usage.involuntary) /
+         static_cast<double>(ledger.applied);
+}
+
+Latency latency_of(const Histogram& histogram) {
+  return {histogram.samples(), histogram.at(0.5), histogram.at(0.99), histogram.at(0.999),
+          histogram.longest()};
+}
+
 RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& collected,
                   const std::function<bool()>& go_on) {
   RunResult result;
@@ -124,7 +129,7 @@ RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& 
     result.throughput_per_s =
         static_cast<double>(result.ledger.applied) * 1e9 / static_cast<double>(result.wall_ns);
   }
-  result.latency = latency_of(stage);
+  result.latency = histogram_of(stage);
   collect_writers(result, stage, collected);
   const auto strokes = stage.strokes();
   const std::uint64_t made = stage.head().strokes_made.load(std::memory_order_acquire);

@@ -29,6 +29,7 @@ std::vector<Point> points_of(const Plan& plan) {
         point.mode = modes::all_modes()[mode];
         point.writers = writers;
         point.hold = hold;
+        point.payload = plan.base.workload.payload;
         point.is_oversubscribed = runners(*point.mode, writers) > plan.processors;
         points.push_back(std::move(point));
       }
@@ -68,6 +69,28 @@ RunSpec spec_of(const Plan& plan, const Point& point, const modes::Workload& hol
   return spec;
 }
 
+/// Of several runs, one list for each.
+struct Figures {
+  void add(const RunResult& run) {
+    rates.push_back(run.throughput_per_s);
+    cpu.push_back(run.cpu_ns_per_order());
+    switches.push_back(run.switches_per_order());
+    fairness.push_back(run.fairness_jain);
+    stalls.push_back(static_cast<double>(run.longest_stall_ns));
+    memory.push_back(static_cast<double>(run.peak_memory));
+  }
+  void summarize_into(Point& point) const {
+    point.per_second = summarize(rates);
+    point.cpu_ns_per_order = summarize(cpu);
+    point.switches_per_order = summarize(switches);
+    point.fairness_jain = summarize(fairness);
+    point.longest_stall_ns = summarize(stalls);
+    point.peak_memory = summarize(memory);
+  }
+
+  std::vector<double> rates, cpu, switches, fairness, stalls, memory;
+};
+
 }  // namespace
 
 std::uint32_t runners(const modes::Mode& mode, std::uint32_t writers) noexcept {
@@ -81,21 +104,23 @@ bool Point::is_clean() const noexcept {
 }
 
 void settle(Point& point) {
-  std::vector<double> rates;
+  Figures figures;
   point.unfinished = 0;
   point.worst = point.sum = Ledger{};
+  point.latency = Histogram();
   for (const RunResult& run : point.runs) {
     for (const auto kind : kKinds) {
       point.worst.*kind = std::max(point.worst.*kind, run.ledger.*kind);
       point.sum.*kind += run.ledger.*kind;
     }
     if (run.outcome == Outcome::finished) {
-      rates.push_back(run.throughput_per_s);
+      figures.add(run);
+      point.latency.add(run.latency);
     } else {
       ++point.unfinished;
     }
   }
-  point.per_second = summarize(std::move(rates));
+  figures.summarize_into(point);
 }
 
 void relate(std::vector<Point>& points) {

@@ -41,12 +41,20 @@ struct Point {
   const modes::Mode* mode = nullptr;
   std::uint32_t writers = 0;
   std::chrono::nanoseconds hold{};
+  std::uint32_t payload = 0;  ///< bytes of each order
   bool is_oversubscribed = false;
   std::vector<RunResult> runs;   ///< without their cups and strokes
   std::uint32_t unfinished = 0;  ///< of these: hung, or their host died; they give no rate
   Summary per_second;            ///< orders applied
-  Ledger worst;                  ///< of each kind, the most that any run had
-  Ledger sum;                    ///< of all runs
+  // Of the runs that finished:
+  Histogram latency;
+  Summary cpu_ns_per_order;
+  Summary switches_per_order;
+  Summary fairness_jain;
+  Summary longest_stall_ns;
+  Summary peak_memory;
+  Ledger worst;  ///< of each kind, the most that any run had
+  Ledger sum;    ///< of all runs
   /// Its rate as a part of thread-mutex's, in the same repetition with the same writers and work.
   /// None: there is no such pair.
   std::optional<Summary> to_thread_mutex;

@@ -86,17 +86,11 @@ Json writers_json(const std::vector<WriterResult>& writers) {
                    {"pid", writer.pid},
                    {"buffer_address", address(writer.buffer_address)},
                    {"failure", name_of(writer.failure)},
-                   {"signal", writer.signal}});
+                   {"signal", writer.signal},
+                   {"longest_stall_ns", writer.longest_stall_ns},
+                   {"peak_memory_bytes", writer.peak_memory}});
   }
   return all;
-}
-
-Json latency_json(const Latency& latency) {
-  return {{"samples", latency.samples},
-          {"p50", latency.p50},
-          {"p99", latency.p99},
-          {"p99_9", latency.p99_9},
-          {"max", latency.max}};
 }
 
 /// What both a run and a run of a comparison have.
@@ -107,17 +101,33 @@ void put_figures(Json& to, const RunResult& result) {
   const bool is_over = result.outcome == Outcome::finished;
   to["wall_ns"] = is_over ? Json(result.wall_ns) : Json(nullptr);
   to["throughput_per_s"] = is_over ? Json(result.throughput_per_s) : Json(nullptr);
-  to["latency_ns"] = is_over ? latency_json(result.latency) : Json(nullptr);
+  to["latency_ns"] = is_over ? to_json(latency_of(result.latency)) : Json(nullptr);
+  to["histogram_ns"] = is_over ? to_json(result.latency) : Json(nullptr);
   to["cpu_ns"] = {{"user", result.usage.user_ns}, {"system", result.usage.system_ns}};
   to["context_switches"] = {{"voluntary", result.usage.voluntary},
                             {"involuntary", result.usage.involuntary}};
+  to["cpu_ns_per_order"] = result.cpu_ns_per_order();
+  to["switches_per_order"] = result.switches_per_order();
   to["fairness_jain"] = result.fairness_jain;
+  to["longest_stall_ns"] = result.longest_stall_ns;
+  to["peak_memory_bytes"] = result.peak_memory;
+}
+
+/// A run of a comparison, by its place among the repetitions, from 1.
+Json repetition_json(std::size_t repetition, const RunResult& result) {
+  Json json{{"repetition", repetition}};
+  put_figures(json, result);
+  Json& rates = json["per_writer_per_s"] = Json::array();
+  for (const WriterResult& writer : result.writers) rates.push_back(writer.throughput_per_s);
+  return json;
 }
 
 Json point_json(const Point& point) {
   Json json{{"mode", point.mode->name},
             {"writers", point.writers},
             {"hold_ns", point.hold.count()},
+            {"payload", point.payload},
+            {"load", nullptr},
             {"oversubscribed", point.is_oversubscribed},
             {"clean", point.is_clean()},
             {"unfinished", point.unfinished},
@@ -125,11 +135,17 @@ Json point_json(const Point& point) {
              point.unfinished < point.runs.size() ? to_json(point.per_second) : Json(nullptr)},
             {"ratio_to_thread_mutex",
              point.to_thread_mutex ? to_json(*point.to_thread_mutex) : Json(nullptr)},
+            {"latency_ns", to_json(latency_of(point.latency))},
+            {"cpu_ns_per_order", to_json(point.cpu_ns_per_order)},
+            {"switches_per_order", to_json(point.switches_per_order)},
+            {"fairness_jain", to_json(point.fairness_jain)},
+            {"longest_stall_ns", to_json(point.longest_stall_ns)},
+            {"peak_memory_bytes", to_json(point.peak_memory)},
             {"worst", to_json(point.worst)},
             {"sum", to_json(point.sum)}};
   json["worst"].erase("balances");
   Json& runs = json["runs"] = Json::array();
-  for (const RunResult& run : point.runs) put_figures(runs.emplace_back(Json::object()), run);
+  for (const RunResult& run : point.runs) runs.push_back(repetition_json(runs.size() + 1, run));
   return json;
 }
 
@@ -149,7 +165,28 @@ Json context_json(const Machine& machine, std::uint64_t seed, Json options) {
 }
 
 Json to_json(const Summary& summary) {
-  return {{"median", summary.median}, {"lowest", summary.lowest}, {"highest", summary.highest}};
+  Json json{{"median", summary.median}, {"lowest", summary.lowest}, {"highest", summary.highest}};
+  if (summary.interval) json["interval"] = {summary.interval->lower, summary.interval->upper};
+  return json;
+}
+
+Json to_json(const Histogram& histogram) {
+  Json from = Json::array();
+  Json count = Json::array();
+  for (std::size_t bucket = 0; bucket < histogram.counts().size(); ++bucket) {
+    if (histogram.counts()[bucket] == 0) continue;
+    from.push_back(modes::LatencyBuckets::lowest_of(bucket));
+    count.push_back(histogram.counts()[bucket]);
+  }
+  return {{"from", std::move(from)}, {"count", std::move(count)}, {"longest", histogram.longest()}};
+}
+
+Json to_json(const Latency& latency) {
+  return {{"samples", latency.samples},
+          {"p50", latency.p50},
+          {"p99", latency.p99},
+          {"p99_9", latency.p99_9},
+          {"max", latency.max}};
 }
 
 Json to_json(const Ledger& ledger) {

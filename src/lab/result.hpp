@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/histogram.hpp"
 #include "lab/ledger.hpp"
 #include "modes/mode.hpp"
 #include "modes/stage.hpp"
@@ -26,12 +27,17 @@ struct WriterResult {
   modes::Failure failure = modes::Failure::none;
   bool has_ended = false;  ///< by itself, when it had sent what it could
   int signal = 0;          ///< that ended its process
+  /// Between two of its orders that are timed: it was not stalled for longer than that.
+  std::uint64_t longest_stall_ns = 0;
+  std::uint64_t peak_memory = 0;  ///< bytes of its process; 0: it is a thread of the host, or died
 };
 
 struct Latency {
-  std::uint64_t samples = 0;  ///< orders that were timed, from the begin of the send until applied
+  std::uint64_t samples = 0;                           ///< orders that were timed
   std::uint64_t p50 = 0, p99 = 0, p99_9 = 0, max = 0;  ///< ns
 };
+/// The figures of those that a histogram has.
+Latency latency_of(const Histogram& histogram);
 
 struct RunResult {
   const modes::Mode* mode = nullptr;
@@ -47,9 +53,12 @@ struct RunResult {
   int host_signal = 0;
   std::uint64_t wall_ns = 0;  ///< from the start to the last order applied
   double throughput_per_s = 0;
-  Latency latency;
+  Histogram latency;   ///< of the orders that are timed, from the begin of the send until applied
   modes::Usage usage;  ///< of all who took part
   double fairness_jain = 1;
+  std::uint64_t longest_stall_ns = 0;  ///< of any writer
+  /// Bytes that were resident at most, of all processes; what several have mapped counts for each.
+  std::uint64_t peak_memory = 0;
   std::vector<WriterResult> writers;
   std::vector<modes::Stroke> strokes;  ///< letters in the order in which they were written
   std::uint32_t intruder_pid = 0;      ///< 0: there was none
@@ -58,6 +67,10 @@ struct RunResult {
 
   /// Nobody ended before his time, and all orders that there were are sent.
   bool is_complete() const noexcept;
+  /// Processor time of all who took part, for each order applied; 0: none was.
+  double cpu_ns_per_order() const noexcept;
+  /// Likewise, of context switches.
+  double switches_per_order() const noexcept;
 };
 
 }  // namespace cortado::lab

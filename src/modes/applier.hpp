@@ -49,8 +49,11 @@ class Applier {
   }
 
   void note_sample(Stamp stamp) const noexcept {
-    sample_of(stage_.writer(stamp.writer()), stage_.workload(), stamp.sequence())
-        .applied_ns.store(now_ns(), std::memory_order_relaxed);
+    WriterNotes& notes = stage_.writer(stamp.writer());
+    const std::uint64_t begun =
+        begin_of(notes, stage_.workload(), stamp.sequence()).load(std::memory_order_relaxed);
+    const std::uint64_t now = now_ns();
+    if (begun != 0 && now >= begun) notes.latency.add(now - begun);
   }
 
   const Stage& stage_;

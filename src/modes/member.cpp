@@ -12,6 +12,7 @@
 #include "modes/host.hpp"
 #include "modes/intruder.hpp"
 #include "modes/mode.hpp"
+#include "modes/peak_memory.hpp"
 
 namespace {
 
@@ -25,9 +26,16 @@ int take_part(const std::string& role, const std::string& path, const char* inde
   }
   const Mode& mode = *all_modes()[stage->workload().mode];
   try {
-    if (role == "host") return mode.host(*stage);
     if (role == "intruder") return intrude(*stage);
-    return mode.writer(*stage, static_cast<std::uint32_t>(std::strtoul(index, nullptr, 10)));
+    if (role == "host") {
+      const int status = mode.host(*stage);
+      stage->host().peak_memory.store(peak_memory(), std::memory_order_relaxed);
+      return status;
+    }
+    const auto writer = static_cast<std::uint32_t>(std::strtoul(index, nullptr, 10));
+    const int status = mode.writer(*stage, writer);
+    stage->writer(writer).peak_memory.store(peak_memory(), std::memory_order_relaxed);
+    return status;
   } catch (const std::exception& error) {
     return refuse(*stage, {cortado::Errc::system, error.what()});
   }

@@ -7,7 +7,7 @@
 //   |   start, stop            | the runner
 //   |   turn                   | whoever has it
 //   |   HostNotes              | the host
-//   | WriterNotes of 0, 1, ... | that writer; samples also: whoever applies
+//   | WriterNotes of 0, 1, ... | that writer; latencies: whoever applies its orders
 //   | ends, bytes of the list  | the runner, before anybody starts
 //   | turns                    | the runner, before anybody starts
 //   | strokes                  | whoever writes a letter
@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "modes/buffer.hpp"
+#include "modes/latency_counts.hpp"
 #include "modes/shared_memory.hpp"
 #include "modes/workload.hpp"
 
@@ -59,20 +60,15 @@ struct HostNotes {
   std::atomic<std::uint64_t> naps{0};     ///< of an owner with a timeline
   std::atomic<std::uint64_t> applied{0};  ///< in ring modes: so far
   std::atomic<std::uint64_t> last_applied_ns{
-      0};       ///< in ring modes: when the last order was applied
-  Usage usage;  ///< of the owner; zero where there is none
+      0};                                     ///< in ring modes: when the last order was applied
+  Usage usage;                                ///< of the owner; zero where there is none
+  std::atomic<std::uint64_t> peak_memory{0};  ///< bytes of its process that were resident at most
 };
 
 /// Kept by a process that looks for the owner's buffer; see intruder.hpp.
 struct IntruderNotes {
   std::atomic<std::uint32_t> pid{0};
   std::atomic<std::uint32_t> has_found{0};  ///< something is mapped at that address
-};
-
-/// One order that was timed.
-struct Sample {
-  std::atomic<std::uint64_t> begun_ns{0};
-  std::atomic<std::uint64_t> applied_ns{0};  ///< 0: not yet
 };
 
 /// Kept by one writer; each word is stored in the order in which things happen, so that the notes
@@ -88,7 +84,12 @@ struct alignas(64) WriterNotes {
   std::atomic<std::uint32_t> failure{0};         ///< Failure
   std::atomic<std::uint64_t> buffer_address{0};  ///< where it has the buffer; 0: it has not
   Usage usage;
-  alignas(64) Sample samples[kSamples];  ///< the latest
+  std::atomic<std::uint64_t> longest_gap_ns{0};  ///< between two orders that are timed
+  std::atomic<std::uint64_t> peak_memory{0};     ///< as the host's; 0: it is a thread of the host
+  /// When it began to hand over the latest orders that are timed; 0: never.
+  alignas(64) std::atomic<std::uint64_t> begun_ns[kSamples];
+  /// From the begin of the hand-over until applied.
+  alignas(64) LatencyCounts latency;
 };
 
 /// One letter that was written into the buffer.
@@ -194,10 +195,10 @@ class Stage {
   SharedMemory memory_;
 };
 
-/// Where the time of an order of that writer is noted, if it is timed.
-inline Sample& sample_of(WriterNotes& notes, const Workload& workload,
-                         std::uint64_t sequence) noexcept {
-  return notes.samples[(sequence >> workload.sample_shift) % WriterNotes::kSamples];
+/// Where the begin of an order of that writer is noted, if it is timed.
+inline std::atomic<std::uint64_t>& begin_of(WriterNotes& notes, const Workload& workload,
+                                            std::uint64_t sequence) noexcept {
+  return notes.begun_ns[(sequence >> workload.sample_shift) % WriterNotes::kSamples];
 }
 
 /// steady_clock, which all processes share.

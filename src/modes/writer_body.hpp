@@ -113,9 +113,13 @@ class WriterBody {
   }
 
   void begin_sample(std::uint64_t sequence) noexcept {
-    Sample& sample = sample_of(notes_, workload_, sequence);
-    sample.applied_ns.store(0, std::memory_order_relaxed);
-    sample.begun_ns.store(now_ns(), std::memory_order_relaxed);
+    const std::uint64_t now = now_ns();
+    begin_of(notes_, workload_, sequence).store(now, std::memory_order_relaxed);
+    if (last_sample_ns_ != 0 && now - last_sample_ns_ > longest_gap_ns_) {
+      longest_gap_ns_ = now - last_sample_ns_;
+      notes_.longest_gap_ns.store(longest_gap_ns_, std::memory_order_relaxed);
+    }
+    last_sample_ns_ = now;
   }
 
   /// The order that the workload's fault is for.
@@ -159,6 +163,8 @@ class WriterBody {
   std::uint64_t left_out_ = UINT64_MAX;  ///< was put already
   std::uint64_t rejected_ = 0;
   std::uint64_t sample_mask_;
+  std::uint64_t last_sample_ns_ = 0;  ///< when the latest order that is timed was begun
+  std::uint64_t longest_gap_ns_ = 0;
   const Nothing nothing_{};
 };
 

@@ -26,7 +26,7 @@ class Compare(CliTest):
     def test_table_and_figures_have_all_points(self):
         table, figures = self.compared("--writers", "1,2", "--hold", "0ns,1us", "--orders", "2000",
                                        "--repeat", "2")
-        self.assertEqual(figures["schema"], "cortado-compare-1")
+        self.assertEqual(figures["schema"], "cortado-compare-2")
         self.assertIn("command_line", figures["context"])
         points = [(p["mode"], p["writers"], p["hold_ns"]) for p in figures["points"]]
         self.assertEqual(points, [(mode, writers, hold) for hold in (0, 1000) for mode in MODES

@@ -68,7 +68,7 @@ class Modes(RunTest):
             for part, keys in KEYS.items():
                 there = figures[part] if part else figures
                 self.assertLessEqual(keys, there.keys(), f"{mode} {part}")
-            self.assertEqual((figures["schema"], figures["mode"]), ("cortado-run-1", mode))
+            self.assertEqual((figures["schema"], figures["mode"]), ("cortado-run-2", mode))
             self.assertEqual(figures["context"]["boost"].keys(), {"version", "robust_mutex"})
             self.assertEqual(len(figures["per_writer"]), 4)
             for writer in figures["per_writer"]:

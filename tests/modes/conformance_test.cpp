@@ -138,9 +138,14 @@ TEST_P(Modes, MeasureWhatTheyUse) {
   set_hold(wanted.workload, 20us);
   const RunResult result = run_it(wanted);
   EXPECT_GT(result.usage.user_ns, 10'000'000U) << "2,000 orders of 20 us of work";
-  EXPECT_GT(result.latency.samples, 0U);
-  EXPECT_GE(result.latency.max, result.latency.p99_9);
-  EXPECT_GE(result.latency.p99, result.latency.p50);
+  const Latency latency = latency_of(result.latency);
+  EXPECT_EQ(latency.samples, 2000U) << "each is timed";
+  EXPECT_GE(latency.max, latency.p99_9);
+  EXPECT_GE(latency.p99, latency.p50);
+  EXPECT_GT(latency.max, 0U);
+  EXPECT_GT(result.longest_stall_ns, 0U);
+  EXPECT_GT(result.peak_memory, 0U);
+  EXPECT_GT(result.cpu_ns_per_order(), 0);
   EXPECT_TRUE(result.is_complete());
 }
 
