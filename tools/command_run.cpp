@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,7 @@ struct RunOptions {
   std::string mode;
   std::uint32_t writers = 4;
   std::int64_t hold_ns = 0;
+  double load_per_s = 0;
   std::uint64_t buffer = 0;
   bool has_buffer = false;
   bool live = false;
@@ -124,6 +126,8 @@ lab::RunSpec complete(const RunOptions& options, lab::RunSpec spec) {
                               " would never happen: there is no such order; writers and their "
                               "orders count from 0"};
   }
+  workload.load_per_s = options.load_per_s;
+  workload.may_spin = workload.writers + 1 <= lab::this_machine().processors ? 1 : 0;
   lab::set_hold(workload, nanoseconds(options.hold_ns));
   workload.sample_shift = lab::sample_shift_of(workload, spec.duration);
   return spec;
@@ -198,6 +202,7 @@ lab::Json options_of(const RunOptions& options, const lab::RunSpec& spec) {
   json["mode"] = options.mode;
   json["writers"] = options.writers;
   json["hold_ns"] = options.hold_ns;
+  json["load_per_s"] = options.load_per_s > 0 ? lab::Json(options.load_per_s) : lab::Json(nullptr);
   json["live"] = options.live;
   json["fault"] = options.fault.empty() ? lab::Json(nullptr) : lab::Json(options.fault);
   return json;
@@ -289,6 +294,13 @@ void add_own_options(CLI::App& run, RunOptions& options) {
       ->each([&options](const std::string&) { options.has_buffer = true; })
       ->type_name("BYTES")
       ->default_str("");
+  run.add_option("--load", options.load_per_s,
+                 "Orders per second that are due, of all writers together; 3M, 20k [as many as go]")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"k", 1e3}, {"M", 1e6}},
+                                        CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->check(CLI::Range(1e-3, 1e9))
+      ->default_str("")
+      ->type_name("ORDERS_PER_SECOND");
   run.add_flag("--live", options.live, "Let the scheduler interleave the letters, not the seed");
   run.add_option("--repeat", options.workload.repeat, "Runs, one after the other")
       ->check(CLI::Range(1, 10'000))
@@ -317,8 +329,9 @@ void add_run(CLI::App& program, int& status) {
       "The ledger is computed from the buffer and the writers' own notes: each order sent was "
       "applied, rejected, dropped, abandoned or unread, else it does not balance.\n"
       "Latency is closed-loop: from the begin of a send until its order is applied, and each "
-      "writer "
-      "waits for its own send before the next.\n"
+      "writer waits for its own send before the next. With --load it is open-loop: orders are due "
+      "evenly, whether or not the ones before are through, and each counts from when it was due, "
+      "so that a stall cannot hide.\n"
       "A trace has the first 32,768 orders of all writers together, and tells how many it dropped; "
       "those take up to some 100 ns longer each, the others nothing.\n"
       "Ctrl-C or SIGTERM ends it at once, with no result, and leaves nothing behind.\n"
@@ -330,6 +343,7 @@ void add_run(CLI::App& program, int& status) {
       "Examples:\n"
       "  cortado run --mode thread-race --input orders.txt --letter-delay 10ms\n"
       "  cortado run --mode process-ring --writers 8 --orders 1000000 --json figures.json\n"
+      "  cortado run --mode process-ring --writers 2 --load 500k --time 5s\n"
       "  cortado run --mode process-mutex --orders 10000 --fault killed:0@100 --watchdog 2s");
   add_own_options(*run, *options);
   run->callback([options, &status] { status = run_run(*options); });

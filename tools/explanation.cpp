@@ -139,6 +139,8 @@ std::string phrase_of(const modes::Mode& mode) {
     case Sharing::ring:
       return is_thread ? "threads that send messages to the one thread that writes, its owner"
                        : "processes that send messages to the one process that has the buffer";
+    case Sharing::none:
+      return "one thread that writes all orders, one after the other";
   }
   return {};
 }

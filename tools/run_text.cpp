@@ -166,6 +166,17 @@ std::string latency_text(const lab::Latency& latency) {
                             lab::counted(latency.samples, "order"));
 }
 
+/// Of an open loop also what a closed one would tell, which leaves out what waits for a stall.
+std::string latency_lines(const RunResult& result) {
+  if (result.latency.samples() == 0) return {};
+  const std::string text = latency_text(lab::latency_of(result.latency)) + "\n";
+  if (result.workload.load_per_s == 0) return "  latency     " + text;
+  return fmt::format("  offered     {} orders/s\n", short_count(result.workload.load_per_s)) +
+         "  latency     from when each was due: " + text + "  by its send  " +
+         latency_text(lab::latency_of(result.latency_from_send)) +
+         ", as a closed loop tells, which does not see who waits behind a stall\n";
+}
+
 std::string cup_line(const RunResult& result) {
   const std::string cup = cup_text(result);
   if (!cup.empty()) {
@@ -189,10 +200,8 @@ std::string describe(const RunResult& result) {
   const auto time = [](std::uint64_t ns) { return short_time(static_cast<double>(ns)); };
   text += fmt::format("  rate        {}, in {}; fairness among the writers {:.3f} of 1\n",
                       rate_text(result), time(result.wall_ns), result.fairness_jain);
-  if (result.latency.samples() != 0) {
-    text += "  latency     " + latency_text(lab::latency_of(result.latency)) + "\n";
-  }
-  if (result.longest_stall_ns != 0) {
+  text += latency_lines(result);
+  if (result.longest_stall_ns != 0 && result.workload.load_per_s == 0) {
     text +=
         fmt::format("  stalls      no writer for longer than {}\n", time(result.longest_stall_ns));
   }

@@ -120,7 +120,7 @@ nlohmann::ordered_json options_json(const WorkloadOptions& options, const lab::R
 }
 
 std::uint32_t mode_named(const std::string& name) {
-  const auto modes = modes::all_modes();
+  const auto modes = modes::known_modes();
   for (std::uint32_t i = 0; i < modes.size(); ++i) {
     if (modes[i]->name == name) return i;
   }
@@ -130,7 +130,7 @@ std::uint32_t mode_named(const std::string& name) {
 
 std::string mode_names() {
   std::string names;
-  for (const modes::Mode* mode : modes::all_modes()) {
+  for (const modes::Mode* mode : modes::known_modes()) {
     if (!names.empty()) names += ", ";
     names += mode->name;
   }
@@ -142,6 +142,11 @@ std::string modes_help() {
          "  thread-race, process-race    all write into it at any time: orders get torn and lost\n"
          "  thread-mutex, process-mutex  whoever writes holds a lock\n"
          "  thread-ring, process-ring    one owner writes, the others send it messages\n"
+         "To hold them against:\n"
+         "  thread-alone                 one thread writes all orders: the most one can do\n"
+         "  process-robust-mutex         a POSIX mutex that outlives who dies with it\n"
+         "  process-message-queue        Boost's message_queue to an owner: one for all\n"
+         "  process-pipe                 a pipe from each writer to an owner\n"
          "In a thread mode the writers are threads of one process; in a process mode each is a "
          "process of its own. All modes do the same work on the same orders; all but the races are "
          "safe.\n";

@@ -21,12 +21,13 @@ std::uint64_t end_of(const Stage& stage, const modes::Mode& mode) {
   return end;
 }
 
-Histogram histogram_of(const Stage& stage) {
-  Histogram histogram;
+void collect_latencies(RunResult& result, const Stage& stage) {
+  const bool is_open = stage.workload().load_per_s > 0;
   for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
-    histogram.add(stage.writer(w).latency);
+    const WriterNotes& notes = stage.writer(w);
+    (is_open ? result.latency_from_send : result.latency).add(notes.latency);
+    result.latency.add(notes.latency_as_due);
   }
-  return histogram;
 }
 
 void add(modes::Usage& to, const modes::Usage& more) {
@@ -129,7 +130,7 @@ RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& 
     result.throughput_per_s =
         static_cast<double>(result.ledger.applied) * 1e9 / static_cast<double>(result.wall_ns);
   }
-  result.latency = histogram_of(stage);
+  collect_latencies(result, stage);
   collect_writers(result, stage, collected);
   const auto strokes = stage.strokes();
   const std::uint64_t made = stage.head().strokes_made.load(std::memory_order_acquire);

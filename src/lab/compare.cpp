@@ -26,7 +26,7 @@ std::vector<Point> points_of(const Plan& plan) {
     for (const std::uint32_t mode : plan.modes) {
       for (const std::uint32_t writers : plan.writers) {
         Point point;
-        point.mode = modes::all_modes()[mode];
+        point.mode = modes::known_modes()[mode];
         point.writers = writers;
         point.hold = hold;
         point.payload = plan.base.workload.payload;
@@ -39,7 +39,7 @@ std::vector<Point> points_of(const Plan& plan) {
 }
 
 std::uint32_t index_of(const modes::Mode& mode) {
-  const auto all = modes::all_modes();
+  const auto all = modes::known_modes();
   return static_cast<std::uint32_t>(std::find(all.begin(), all.end(), &mode) - all.begin());
 }
 

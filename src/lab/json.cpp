@@ -59,7 +59,8 @@ Json workload_json(const modes::Workload& workload) {
           {"letter_delay_ns", workload.letter_delay_ns},
           {"seed", workload.seed},
           {"takes_turns", workload.takes_turns != 0},
-          {"sample_shift", workload.sample_shift}};
+          {"sample_shift", workload.sample_shift},
+          {"load_per_s", workload.load_per_s > 0 ? Json(workload.load_per_s) : Json(nullptr)}};
 }
 
 /// Without the zeros behind the last letter, unless they are letters of a whole order.
@@ -93,6 +94,13 @@ Json writers_json(const std::vector<WriterResult>& writers) {
   return all;
 }
 
+/// Of an open loop: what would be told, if each order counted from its send.
+Json closed_loop_json(const RunResult& result, bool is_over) {
+  if (!is_over) return nullptr;
+  return {{"latency_ns", to_json(latency_of(result.latency_from_send))},
+          {"histogram_ns", to_json(result.latency_from_send)}};
+}
+
 /// What both a run and a run of a comparison have.
 void put_figures(Json& to, const RunResult& result) {
   to["outcome"] = name_of(result.outcome);
@@ -103,6 +111,7 @@ void put_figures(Json& to, const RunResult& result) {
   to["throughput_per_s"] = is_over ? Json(result.throughput_per_s) : Json(nullptr);
   to["latency_ns"] = is_over ? to_json(latency_of(result.latency)) : Json(nullptr);
   to["histogram_ns"] = is_over ? to_json(result.latency) : Json(nullptr);
+  if (result.workload.load_per_s > 0) to["as_closed_loop"] = closed_loop_json(result, is_over);
   to["cpu_ns"] = {{"user", result.usage.user_ns}, {"system", result.usage.system_ns}};
   to["context_switches"] = {{"voluntary", result.usage.voluntary},
                             {"involuntary", result.usage.involuntary}};

@@ -53,7 +53,11 @@ struct RunResult {
   int host_signal = 0;
   std::uint64_t wall_ns = 0;  ///< from the start to the last order applied
   double throughput_per_s = 0;
-  Histogram latency;   ///< of the orders that are timed, from the begin of the send until applied
+  /// Of the orders that are timed, until applied: from the begin of the send; in an open loop, from
+  /// when each was due.
+  Histogram latency;
+  /// In an open loop: what a closed loop would tell of it, from the begin of the send.
+  Histogram latency_from_send;
   modes::Usage usage;  ///< of all who took part
   double fairness_jain = 1;
   std::uint64_t longest_stall_ns = 0;  ///< of any writer

@@ -43,12 +43,25 @@ Error invalid(const std::string& what) {
   return {Errc::invalid_argument, "cannot run the workload: " + what};
 }
 
+/// An open loop must not look as if it hung.
+Result<void> check_load(const RunSpec& spec) {
+  constexpr double kMost = 1e9;
+  const Workload& workload = spec.workload;
+  if (workload.load_per_s == 0) return {};
+  if (!(workload.load_per_s > 0 && workload.load_per_s <= kMost)) {
+    return invalid("the load must be above 0, and at most 1e9 orders per second");
+  }
+  const std::chrono::duration<double> between(workload.writers / workload.load_per_s);
+  if (between * 2 < spec.watchdog) return {};
+  return invalid("at so small a load it seems to hang; give a larger one, or a longer watchdog");
+}
+
 Result<void> check(const RunSpec& spec) {
   const Workload& workload = spec.workload;
   const auto limit = [](const char* what, std::uint64_t most) {
     return invalid(std::string(what) + " must be at most " + std::to_string(most));
   };
-  if (workload.mode >= modes::all_modes().size()) return invalid("there is no such mode");
+  if (workload.mode >= modes::known_modes().size()) return invalid("there is no such mode");
   if (workload.writers == 0) return invalid("it needs a writer at least");
   if (workload.writers > modes::Stamp::kMostWriters) {
     return limit("writers", modes::Stamp::kMostWriters);
@@ -61,7 +74,7 @@ Result<void> check(const RunSpec& spec) {
     return invalid("more writers (" + std::to_string(workload.writers) + ") than orders (" +
                    std::to_string(workload.orders) + ")");
   }
-  return {};
+  return check_load(spec);
 }
 
 /// Beside this program, or where it is installed.
@@ -95,9 +108,16 @@ class Run {
  public:
   Run(RunSpec spec, Stage stage, std::optional<modes::SharedMemory> segment)
       : spec_(std::move(spec)),
-        mode_(*modes::all_modes()[spec_.workload.mode]),
+        mode_(*modes::known_modes()[spec_.workload.mode]),
         stage_(std::move(stage)),
         segment_(std::move(segment)) {}
+
+  ~Run() {
+    group_.reset();  // ends whoever is left
+    if (mode_.clean != nullptr) mode_.clean(stage_);
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
 
   Result<RunResult> run() {
     if (auto started = start(); !started) return started.error();
@@ -275,7 +295,7 @@ class Run {
 
 Result<RunResult> run(RunSpec spec) {
   if (auto checked = check(spec); !checked) return checked.error();
-  const modes::Mode& mode = *modes::all_modes()[spec.workload.mode];
+  const modes::Mode& mode = *modes::known_modes()[spec.workload.mode];
   auto stage = Stage::create(spec.workload, spec.listed, turns_for(spec, mode.sharing),
                              spec.on_trace ? modes::timeline_room(spec.workload) : 0);
   if (!stage) return stage.error();
@@ -288,7 +308,8 @@ Result<RunResult> run(RunSpec spec) {
     segment.emplace(std::move(*created));
     std::strncpy(stage->head().segment, segment->path().c_str(), sizeof stage->head().segment - 1);
   }
-  return Run(std::move(spec), std::move(*stage), std::move(segment)).run();
+  Run one(std::move(spec), std::move(*stage), std::move(segment));
+  return one.run();
 }
 
 std::uint64_t rounds_for(std::chrono::nanoseconds ns) {

@@ -6,6 +6,7 @@
 #include "modes/apply.hpp"
 #include "modes/letter_pen.hpp"
 #include "modes/order_source.hpp"
+#include "modes/pacer.hpp"
 #include "modes/stage.hpp"
 #include "modes/timeline.hpp"
 
@@ -54,6 +55,9 @@ class Applier {
         begin_of(notes, stage_.workload(), stamp.sequence()).load(std::memory_order_relaxed);
     const std::uint64_t now = now_ns();
     if (begun != 0 && now >= begun) notes.latency.add(now - begun);
+    if (stage_.workload().load_per_s <= 0) return;
+    const std::uint64_t due = due_ns(stage_, stamp);
+    if (now >= due) notes.latency_as_due.add(now - due);
   }
 
   const Stage& stage_;

@@ -87,6 +87,9 @@ class Buffer {
   /// Makes an empty one in zeroed memory of bytes_for(capacity, writers), aligned to 64.
   static Buffer make(void* memory, std::uint32_t capacity, std::uint32_t writers) noexcept;
 
+  /// What stood there is no order any more; what was counted stays.
+  void empty_cup() const noexcept;
+
   explicit operator bool() const noexcept { return memory_ != nullptr; }
   BufferHead& head() const noexcept { return *reinterpret_cast<BufferHead*>(memory_); }
   std::byte* order() const noexcept { return memory_ + sizeof(BufferHead); }

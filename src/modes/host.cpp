@@ -78,8 +78,18 @@ void wait_for_writers(const Stage& stage) noexcept {
   wait_until_set(stage.head().writers_gone);
 }
 
-void wait_for_start(const Stage& stage) noexcept {
-  stage.head().ready.fetch_add(1, std::memory_order_release);
+void wait_until_started(const Stage& stage) noexcept {
+  wait_until_set(stage.head().start);
+}
+
+void introduce(const Stage& stage, std::uint32_t index, const void* buffer) noexcept {
+  WriterNotes& notes = stage.writer(index);
+  notes.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
+  notes.buffer_address.store(reinterpret_cast<std::uint64_t>(buffer), std::memory_order_relaxed);
+}
+
+void wait_for_start(const Stage& stage, std::uint32_t writers) noexcept {
+  stage.head().ready.fetch_add(writers, std::memory_order_release);
   wait_until_set(stage.head().start);
 }
 

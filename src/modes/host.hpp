@@ -28,6 +28,8 @@ void announce(const Stage& stage, Buffer buffer) noexcept;
 void run_threads(const Stage& stage, const std::function<void(std::uint32_t)>& write);
 /// For a writer that is a process: until its host has announced the buffer.
 void wait_for_host(const Stage& stage) noexcept;
+/// For a host that does something once all writers are there.
+void wait_until_started(const Stage& stage) noexcept;
 /// For a host whose writers are processes: until the runner says that none is left.
 void wait_for_writers(const Stage& stage) noexcept;
 /// The run has ended in order: leaves what is in the buffer on the stage.

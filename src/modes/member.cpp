@@ -24,7 +24,7 @@ int take_part(const std::string& role, const std::string& path, const char* inde
     std::fprintf(stderr, "cortado-member: %s\n", stage.error().text.c_str());
     return kCannotTakePart;
   }
-  const Mode& mode = *all_modes()[stage->workload().mode];
+  const Mode& mode = *known_modes()[stage->workload().mode];
   try {
     if (role == "intruder") return intrude(*stage);
     if (role == "host") {

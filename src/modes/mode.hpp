@@ -1,4 +1,4 @@
-// The six modes behind one contract.
+// The modes behind one contract: six to compare, and what they are held against.
 //
 // A run has one host, a process that has the buffer made, and its writers. In a thread mode the
 // host runs the writers as threads; in a process mode each is a process of its own. Host and writer
@@ -17,7 +17,8 @@ enum class Isolation : std::uint8_t { thread, process };
 enum class Sharing : std::uint8_t {
   race,   ///< all write into one buffer, as they please
   mutex,  ///< all write into one buffer, one at a time
-  ring,   ///< one owner writes into its own buffer, the others send it messages
+  ring,   ///< one owner writes into its own buffer, the others send it messages by a queue
+  none,   ///< there is one thread only
 };
 
 struct Mode {
@@ -28,6 +29,8 @@ struct Mode {
   int (*host)(const Stage& stage);
   /// The part of writer `index` as a process; null in a thread mode. Likewise.
   int (*writer)(const Stage& stage, std::uint32_t index);
+  /// The runner's part when all have ended, however they did: removes what has a name.
+  void (*clean)(const Stage& stage) = nullptr;
 };
 
 /// Nobody's orders may be harmed in it.
@@ -37,9 +40,17 @@ constexpr bool is_safe(const Mode& mode) noexcept {
 
 extern const Mode kThreadRace, kThreadMutex, kThreadRing, kProcessRace, kProcessMutex, kProcessRing;
 
-/// In the order of the index in Workload::mode.
+/// The most that one thread can do, another lock, and two other queues.
+extern const Mode kThreadAlone, kProcessRobustMutex, kProcessMessageQueue, kProcessPipe;
+
+/// The six.
 inline std::array<const Mode*, 6> all_modes() noexcept {
   return {&kThreadRace, &kThreadMutex, &kThreadRing, &kProcessRace, &kProcessMutex, &kProcessRing};
+}
+/// Everything that can be run, the six first. In the order of the index in Workload::mode.
+inline std::array<const Mode*, 10> known_modes() noexcept {
+  return {&kThreadRace,  &kThreadMutex, &kThreadRing,         &kProcessRace,         &kProcessMutex,
+          &kProcessRing, &kThreadAlone, &kProcessRobustMutex, &kProcessMessageQueue, &kProcessPipe};
 }
 
 }  // namespace cortado::modes

@@ -19,6 +19,7 @@ class MutexSink {
       : stage_(stage),
         timeline_(stage),
         mutex_(mutex),
+        buffer_(buffer),
         applier_(stage, buffer, false),
         capacity_(buffer.head().capacity),
         takes_turns_(stage.workload().takes_turns != 0) {}
@@ -29,6 +30,10 @@ class MutexSink {
     if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
     try {
       const std::lock_guard<Mutex> lock(mutex_);
+      if constexpr (requires { mutex_.take_over(); }) {
+        if (mutex_.take_over()) [[unlikely]]
+          buffer_.empty_cup();
+      }
       timeline_.granted(order.stamp());
       applier_.apply(order, midway);
       return Put::taken;
@@ -43,6 +48,7 @@ class MutexSink {
   const Stage& stage_;
   Timeline timeline_;
   Mutex& mutex_;
+  Buffer buffer_;
   Applier<Plain> applier_;
   std::uint32_t capacity_;
   bool takes_turns_;

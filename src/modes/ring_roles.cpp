@@ -10,6 +10,7 @@
 
 #include "modes/applier.hpp"
 #include "modes/host.hpp"
+#include "modes/window.hpp"
 #include "modes/writer_body.hpp"
 
 namespace cortado::modes {
@@ -19,16 +20,6 @@ using namespace std::chrono_literals;
 
 using clock = std::chrono::steady_clock;
 constexpr auto kForEver = clock::time_point::max();
-
-/// Orders of one writer that may be unapplied at a time, so that what stands in the rings when the
-/// time is over takes about kMostBehindNs: a ring holds hours of slow orders.
-std::uint64_t window_of(const Workload& workload) noexcept {
-  constexpr std::uint64_t kMostBehindNs = 10'000'000;
-  constexpr std::uint64_t kLeast = 4;
-  const std::uint64_t cost = workload.hold_ns + workload.letter_delay_ns * workload.capacity;
-  if (cost == 0) return UINT64_MAX;
-  return std::max(kLeast, kMostBehindNs / cost / workload.writers);
-}
 
 /// Sends the orders to the owner.
 class RingSink {

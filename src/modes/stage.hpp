@@ -88,8 +88,9 @@ struct alignas(64) WriterNotes {
   std::atomic<std::uint64_t> peak_memory{0};     ///< as the host's; 0: it is a thread of the host
   /// When it began to hand over the latest orders that are timed; 0: never.
   alignas(64) std::atomic<std::uint64_t> begun_ns[kSamples];
-  /// From the begin of the hand-over until applied.
-  alignas(64) LatencyCounts latency;
+  std::atomic<std::uint32_t> channel{0};  ///< process-pipe: the host's descriptor to write into
+  alignas(64) LatencyCounts latency;      ///< from the begin of the hand-over until applied
+  LatencyCounts latency_as_due;           ///< in an open loop: from when it was due until applied
 };
 
 /// One letter that was written into the buffer.

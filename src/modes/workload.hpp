@@ -25,7 +25,7 @@ struct Fault {
 };
 
 struct Workload {
-  std::uint32_t mode = 0;     ///< index into all_modes()
+  std::uint32_t mode = 0;     ///< index into known_modes()
   std::uint32_t writers = 4;  ///< 1 to Stamp::kMostWriters
   /// Of all writers together; writer w sends numbers w, w + writers, w + 2 * writers, ... of them.
   /// 0: until the time is over.
@@ -44,6 +44,10 @@ struct Workload {
   std::uint32_t takes_turns = 0;
   /// Every 2^shift-th order of a writer is timed.
   std::uint32_t sample_shift = 0;
+  /// Not 0: an open loop, in which each order is due at its time; see pacer.hpp. Of all writers
+  /// together.
+  double load_per_s = 0;
+  std::uint32_t may_spin = 0;  ///< there is a processor for each writer and an owner
   Fault fault;
 
   static constexpr std::uint32_t kMostPayload = 1U << 20;

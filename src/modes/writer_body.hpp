@@ -13,6 +13,7 @@
 
 #include "modes/apply.hpp"
 #include "modes/order_source.hpp"
+#include "modes/pacer.hpp"
 #include "modes/stage.hpp"
 #include "modes/timeline.hpp"
 #include "os/futex.hpp"
@@ -39,8 +40,10 @@ concept Sink = requires(S sink, const Order& order, const Nothing& midway) {
 Usage usage_of_thread() noexcept;
 Usage operator-(const Usage& end, const Usage& begin) noexcept;
 
-/// Waits until all writers are there and the run starts.
-void wait_for_start(const Stage& stage) noexcept;
+/// Leaves word who this writer is.
+void introduce(const Stage& stage, std::uint32_t index, const void* buffer) noexcept;
+/// One writer, or several by one thread, are there: waits until all are and the run starts.
+void wait_for_start(const Stage& stage, std::uint32_t writers = 1) noexcept;
 
 /// The end of a writer half way through an order.
 struct Disaster {
@@ -65,6 +68,7 @@ class WriterBody {
         notes_(stage.writer(index)),
         timeline_(stage),
         source_(stage),
+        pacer_(stage),
         sink_(sink),
         index_(index),
         fault_at_(workload_.fault.kind != Fault::Kind::none && workload_.fault.writer == index
@@ -73,12 +77,22 @@ class WriterBody {
         sample_mask_((std::uint64_t{1} << workload_.sample_shift) - 1) {}
 
   void run() {
-    const std::uint64_t most = workload_.orders_of(index_);
     const Usage before = usage_of_thread();
-    timeline_.begun({index_, 0});
-    bool has_failed = false;
-    for (std::uint64_t sequence = 0; sequence < most && stop_.load(std::memory_order_relaxed) == 0;
-         ++sequence) {
+    while (advance(UINT64_MAX)) {
+    }
+    end(usage_of_thread() - before);
+  }
+
+  /// Sends up to so many orders. False: there are no more, or it cannot go on.
+  bool advance(std::uint64_t orders) {
+    const std::uint64_t all = workload_.orders_of(index_);
+    const std::uint64_t most = orders < all - next_ ? next_ + orders : all;
+    std::uint64_t sequence = next_;
+    for (; sequence < most && !has_failed_; ++sequence) {
+      if (stop_.load(std::memory_order_relaxed) != 0) return false;
+      if (pacer_.is_on() && !pacer_.wait_for({index_, sequence})) return false;
+      // Else it began when the one before was done.
+      if (sequence == 0 || pacer_.is_on()) timeline_.begun({index_, sequence});
       notes_.begun.store(sequence + 1, std::memory_order_release);
       if ((sequence & sample_mask_) == 0) begin_sample(sequence);
       Put put = Put::taken;
@@ -87,16 +101,19 @@ class WriterBody {
       } else if (sequence != left_out_) [[likely]] {
         put = sink_.put(source_.make({index_, sequence}), nothing_);
       }
-      if (!note(put, sequence)) {
-        has_failed = true;
-        break;
-      }
-      timeline_.next({index_, sequence});
+      has_failed_ = !note(put, sequence);
+      if (!has_failed_) timeline_.next({index_, sequence});
     }
-    if (!sink_.finish() || has_failed) {
+    next_ = sequence;
+    return sequence < all && !has_failed_;
+  }
+
+  /// Takes leave. used: from the start to here.
+  void end(const Usage& used) {
+    if (!sink_.finish() || has_failed_) {
       notes_.failure.store(static_cast<std::uint32_t>(sink_.failure()), std::memory_order_relaxed);
     }
-    notes_.usage = usage_of_thread() - before;
+    notes_.usage = used;
     notes_.ended_ns.store(now_ns(), std::memory_order_release);
   }
 
@@ -157,9 +174,12 @@ class WriterBody {
   WriterNotes& notes_;
   Timeline timeline_;
   OrderSource source_;
+  Pacer pacer_;
   Out& sink_;
   std::uint32_t index_;
   std::uint64_t fault_at_;
+  std::uint64_t next_ = 0;  ///< sequence
+  bool has_failed_ = false;
   std::uint64_t left_out_ = UINT64_MAX;  ///< was put already
   std::uint64_t rejected_ = 0;
   std::uint64_t sample_mask_;
@@ -171,9 +191,7 @@ class WriterBody {
 /// Announces itself, waits for the start, and writes.
 template <Sink Out>
 void write_orders(const Stage& stage, std::uint32_t index, Out& sink, const void* buffer) {
-  WriterNotes& notes = stage.writer(index);
-  notes.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
-  notes.buffer_address.store(reinterpret_cast<std::uint64_t>(buffer), std::memory_order_relaxed);
+  introduce(stage, index, buffer);
   WriterBody<Out> body(stage, index, sink);
   wait_for_start(stage);
   body.run();

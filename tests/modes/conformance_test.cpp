@@ -133,6 +133,28 @@ TEST_P(Modes, KeepTheBufferFromAnIntruderOnlyIfItIsPrivate) {
   EXPECT_EQ(result.intruder_signal, SIGSEGV);
 }
 
+TEST_P(Modes, SendOrdersWhenTheyAreDue) {
+  constexpr std::uint64_t kOrders = 200;
+  RunSpec wanted = spec(2, kOrders);
+  wanted.workload.load_per_s = 4000;
+  const RunResult result = run_it(wanted);
+  expect_told(result, kOrders);
+  EXPECT_EQ(result.latency.samples(), kOrders);
+  EXPECT_EQ(result.latency_from_send.samples(), kOrders);
+  EXPECT_GE(result.wall_ns, (kOrders - 1) * 250'000) << "none is sent before it is due";
+}
+
+TEST_P(Modes, CountAStallForEveryOrderThatWasDueMeanwhile) {
+  // All are due at once, so that the nth waits for n: by its own send, none waits for so many.
+  RunSpec wanted = spec(1, 100);
+  set_hold(wanted.workload, 1ms);
+  wanted.workload.load_per_s = 1e7;
+  const RunResult result = run_it(wanted);
+  expect_told(result, 100);
+  EXPECT_GT(result.latency.at(0.9), 2 * result.latency_from_send.at(0.5));
+  EXPECT_GE(result.latency.longest(), result.latency_from_send.longest());
+}
+
 TEST_P(Modes, MeasureWhatTheyUse) {
   RunSpec wanted = spec(2, 2000);
   set_hold(wanted.workload, 20us);
@@ -179,7 +201,7 @@ TEST(Workloads, ThatCannotBeAreRefused) {
     const auto result = run(std::move(spec));
     return result ? std::string() : result.error().text;
   };
-  EXPECT_NE(why(spec_of(6, 1, 1)).find("mode"), std::string::npos);
+  EXPECT_NE(why(spec_of(modes::known_modes().size(), 1, 1)).find("mode"), std::string::npos);
   EXPECT_NE(why(spec_of(0, 1, 0)).find("a time"), std::string::npos);
   EXPECT_NE(why(spec_of(0, 5, 4)).find("more writers (5) than orders (4)"), std::string::npos);
   RunSpec none = spec_of(0, 1, 1);
@@ -188,10 +210,15 @@ TEST(Workloads, ThatCannotBeAreRefused) {
   EXPECT_NE(why(spec_of(0, 4097, 5000)).find("4096"), std::string::npos);
   RunSpec long_one = spec_of(0, 1, 1);
   long_one.workload.payload = (1U << 20) + 1;
+  RunSpec idle = spec_of(0, 2, 100);
+  idle.workload.load_per_s = 0.1;
+  EXPECT_NE(why(idle).find("watchdog"), std::string::npos);
+  idle.workload.load_per_s = -1;
+  EXPECT_NE(why(idle).find("load"), std::string::npos);
   EXPECT_NE(why(long_one).find("1048576"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Modes, testing::Range<std::size_t>(0, 6), name_of_mode);
+INSTANTIATE_TEST_SUITE_P(All, Modes, all_of_them(), name_of_mode);
 
 }  // namespace
 }  // namespace cortado::lab

@@ -61,7 +61,7 @@ TEST_P(Mischief, SwappedOrdersAreReordered) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Mischief, testing::Range<std::size_t>(0, 6), name_of_mode);
+INSTANTIATE_TEST_SUITE_P(All, Mischief, all_of_them(), name_of_mode);
 
 }  // namespace
 }  // namespace cortado::lab

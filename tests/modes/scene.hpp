@@ -1,6 +1,7 @@
 // A buffer by hand, and runs of any mode.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -61,7 +62,7 @@ inline RunSpec spec_of(std::size_t mode, std::uint32_t writers, std::uint64_t or
 /// Every test of the suite, in every mode.
 class EveryMode : public testing::TestWithParam<std::size_t> {
  protected:
-  static const modes::Mode& mode() { return *modes::all_modes()[GetParam()]; }
+  static const modes::Mode& mode() { return *modes::known_modes()[GetParam()]; }
   static bool races() { return mode().sharing == modes::Sharing::race; }
   static bool has_processes() { return mode().isolation == modes::Isolation::process; }
   static RunSpec spec(std::uint32_t writers, std::uint64_t orders) {
@@ -79,9 +80,13 @@ class EveryMode : public testing::TestWithParam<std::size_t> {
 };
 
 inline std::string name_of_mode(const testing::TestParamInfo<std::size_t>& info) {
-  std::string name(modes::all_modes()[info.param]->name);
-  name[name.find('-')] = '_';
+  std::string name(modes::known_modes()[info.param]->name);
+  std::replace(name.begin(), name.end(), '-', '_');
   return name;
+}
+
+inline auto all_of_them() {
+  return testing::Range<std::size_t>(0, modes::known_modes().size());
 }
 
 }  // namespace cortado::lab
