@@ -7,16 +7,15 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <spdlog/fmt/fmt.h>
 
 #include "command.hpp"
-#include "figures.hpp"
+#include "comparison_run.hpp"
 #include "json_output.hpp"
 #include "lab/compare.hpp"
+#include "lab/design.hpp"
 #include "lab/json.hpp"
 #include "lab/machine.hpp"
 #include "modes/mode.hpp"
-#include "progress.hpp"
 #include "table.hpp"
 #include "workload_options.hpp"
 
@@ -30,7 +29,14 @@ struct CompareOptions {
   std::vector<std::string> modes{"all"};
   std::vector<std::uint32_t> writers{1, 2, 4, 8};
   std::vector<std::int64_t> hold_ns{0};
+  std::vector<std::uint64_t> payload{16};
+  std::vector<double> load;  ///< percent
+  bool is_quick = false;
+  bool has_grid = false;  ///< one of those above was given
 };
+
+constexpr std::chrono::seconds kBudget{165};
+constexpr std::chrono::seconds kQuickBudget{16};
 
 /// Each once, in the order in which they were named first.
 template <class T>
@@ -53,73 +59,72 @@ std::vector<std::uint32_t> modes_of(const std::vector<std::string>& names) {
   return chosen;
 }
 
+/// Nothing in particular was asked for.
+bool is_tour(const CompareOptions& options) {
+  return !options.has_grid && options.workload.input.empty() && options.workload.orders == 0 &&
+         options.workload.letter_delay_ns == 0;
+}
+
+std::vector<lab::Cell> cells_of(const CompareOptions& options, const lab::Machine& machine) {
+  if (options.is_quick) return lab::quick_tour(machine.processors);
+  if (is_tour(options)) return lab::tour(machine.processors);
+  lab::Grid grid;
+  grid.modes = modes_of(options.modes);
+  for (const std::uint32_t writers : options.writers) add_once(grid.writers, writers);
+  for (const std::int64_t ns : options.hold_ns) {
+    add_once(grid.hold, std::chrono::nanoseconds(ns));
+  }
+  for (const std::uint64_t bytes : options.payload) {
+    add_once(grid.payload, static_cast<std::uint32_t>(bytes));
+  }
+  for (const double percent : options.load) add_once(grid.loads, percent / 100);
+  return lab::cells_of(grid);
+}
+
 /// What is to be run, but for the orders, which may have to be read.
 lab::Plan plan_of(const CompareOptions& options, const lab::Machine& machine) {
   lab::Plan plan;
-  plan.modes = modes_of(options.modes);
-  for (const std::uint32_t writers : options.writers) add_once(plan.writers, writers);
-  for (const std::int64_t ns : options.hold_ns) {
-    check_watchdog(options.workload, ns);
-    add_once(plan.hold, std::chrono::nanoseconds(ns));
-  }
+  plan.cells = cells_of(options, machine);
+  for (const lab::Cell& cell : plan.cells) check_watchdog(options.workload, cell.hold.count());
   plan.repetitions = options.workload.repeat;
   plan.processors = machine.processors;
   return plan;
 }
 
-std::string standing_text(const lab::Standing& standing) {
-  std::string text = fmt::format("{} of {} runs", standing.done, standing.all);
-  if (standing.left) {
-    text += ", " + short_time(static_cast<double>(standing.left->count())) + " left";
-  }
-  return text;
+std::uint32_t most_writers(const lab::Plan& plan) {
+  std::uint32_t most = 0;
+  for (const lab::Cell& cell : plan.cells) most = std::max(most, cell.writers);
+  return most;
 }
 
-lab::Comparison run_plan(lab::Plan& plan, Interrupt& interrupt) {
-  Progress progress("runs", true);
-  plan.go_on = [&](const lab::Standing& standing) {
-    progress.show(standing_text(standing),
-                  static_cast<double>(standing.done) / static_cast<double>(standing.all));
-    return interrupt.number() == 0;
-  };
-  auto comparison = lab::compare(plan);
-  progress.clear();
-  if (!comparison) throw why_not_run(comparison.error(), interrupt);
-  return std::move(*comparison);
+/// As long as lets a tour end in its time.
+void set_time(const CompareOptions& options, lab::Plan& plan) {
+  if (options.workload.time_ms != 0 || !(options.is_quick || is_tour(options))) return;
+  plan.base.duration = lab::time_for(plan.cells.size() * plan.repetitions,
+                                     options.is_quick ? kQuickBudget : kBudget);
 }
 
 lab::Json figures_of(const CompareOptions& options, const lab::Plan& plan,
                      const lab::Machine& machine, const lab::Comparison& comparison) {
   lab::Json chosen = options_json(options.workload, plan.base);
-  lab::Json& names = chosen["modes"] = lab::Json::array();
-  for (const std::uint32_t mode : plan.modes) names.push_back(modes::all_modes()[mode]->name);
-  chosen["writers"] = plan.writers;
-  chosen["hold_ns"] = options.hold_ns;
+  chosen["design"] = options.is_quick ? "quick" : is_tour(options) ? "tour" : "grid";
+  chosen.erase("payload");  // each point has its own
   lab::Json json{{"schema", lab::kCompareSchema},
                  {"context", lab::context_json(machine, options.workload.seed, std::move(chosen))}};
   json.update(lab::to_json(comparison));
   return json;
 }
 
-/// Safe modes that were not clean, hung, or lost a writer.
-std::string failures_of(const lab::Comparison& comparison) {
-  std::string names;
-  for (const lab::Point& point : comparison.points) {
-    if (!modes::is_safe(*point.mode) || point.is_clean()) continue;
-    names += (names.empty() ? "" : ", ") + name_of(point);
-  }
-  return names;
-}
-
 void compare_them(const CompareOptions& options) {
   const lab::Machine machine = lab::this_machine();
   lab::Plan plan = plan_of(options, machine);
-  const std::uint32_t most = *std::max_element(plan.writers.begin(), plan.writers.end());
+  const std::uint32_t most = most_writers(plan);
   check_workload(options.workload, most);
   StopSignals signals;
   require(signals);
   Interrupt interrupt(signals);
   plan.base = spec_from(options.workload, ListedOrders::repeated, most, interrupt);
+  set_time(options, plan);
   JsonOutput json(options.workload.json);
   raise_descriptor_limit();
 
@@ -142,10 +147,11 @@ int run_compare(const CompareOptions& options) {
   }
 }
 
-void add_own_options(CLI::App& compare, CompareOptions& options) {
+/// What makes a grid of its own, in place of a tour.
+void add_grid_options(CLI::App& compare, CompareOptions& options) {
   compare
       .add_option("--modes", options.modes,
-                  "all, safe (all but the races), or names of modes; see below")
+                  "all (six), safe (all of these but the races), or names of modes; see below")
       ->delimiter(',')
       ->type_name("MODE,...")
       ->default_str("all");
@@ -161,8 +167,35 @@ void add_own_options(CLI::App& compare, CompareOptions& options) {
       ->transform(duration_ns(0))
       ->type_name("DURATION,...")
       ->default_str("0ns");
+  compare.add_option("--payload", options.payload, "Bytes of each order that is made up")
+      ->delimiter(',')
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{modes::Workload::kMostPayload}))
+      ->type_name("BYTES,...")
+      ->default_str("16");
+  compare
+      .add_option("--load", options.load,
+                  "Also with orders due at so many percent of what each can do: open-loop latency")
+      ->delimiter(',')
+      ->check(CLI::Range(1.0, 1000.0))
+      ->type_name("PERCENT,...")
+      ->default_str("");
+}
+
+void add_own_options(CLI::App& compare, CompareOptions& options) {
   add_workload_options(compare, options.workload);
-  compare.get_option("--time")->default_str("1s");
+  compare.remove_option(compare.get_option("--payload"));  // here it is a list
+  add_grid_options(compare, options);
+  for (const char* name : {"--modes", "--writers", "--hold", "--payload", "--load"}) {
+    compare.get_option(name)->each([&options](const std::string&) { options.has_grid = true; });
+  }
+  CLI::Option* const quick =
+      compare.add_flag("--quick", options.is_quick, "A few points, in a third of a minute");
+  for (const char* name :
+       {"--modes", "--writers", "--hold", "--payload", "--load", "--input", "--orders"}) {
+    quick->excludes(compare.get_option(name));
+  }
+  compare.get_option("--time")->default_str("");
   options.workload.repeat = 5;
   compare.add_option("--repeat", options.workload.repeat, "How often all of it is run")
       ->check(CLI::Range(1, 10'000))
@@ -177,12 +210,21 @@ void add_compare(CLI::App& program, int& status) {
       program.add_subcommand("compare", "Compare modes: the same workload in each, side by side");
   compare->footer(
       modes_help() +
+      "Without --modes, --writers, --hold, --payload, --load and orders of your own it makes a "
+      "tour, "
+      "which takes less than three minutes on two processors: numbers of writers, then amounts of "
+      "work, lengths of orders and loads, one at a time, beside a reference. With one of them it "
+      "runs "
+      "everything with everything, 1s each. The most that one thread can do, thread-alone, is "
+      "always "
+      "there.\n"
       "All points are run once, then all once more in the opposite order, --repeat times, and the "
       "modes next to each other, so that a slow minute of the machine harms each alike. The table "
       "has for each the median of the orders per second, the "
       "lowest and the highest, and the ratio to thread-mutex with as many writers and as much "
       "work, taken in each repetition. A ratio with a ~ was below 1 in one repetition and above 1 "
-      "in another, and so does not tell which is faster; its range is in --json.\n"
+      "in another, and so does not tell which is faster; its range is in --json. The fastest is "
+      "named only where its 95 % interval overlaps with no other's.\n"
       "Beside a rate stands how many orders were lost, and how often the buffer was seen torn: a "
       "fast wrong mode is not fast. A rate with a * had more runners than processors.\n"
       "Ctrl-C or SIGTERM ends it at once, with no result, and leaves nothing behind.\n"
@@ -192,6 +234,8 @@ void add_compare(CLI::App& program, int& status) {
       "and the signal's number if one ended it.\n\n"
       "Examples:\n"
       "  cortado compare\n"
+      "  cortado compare --quick\n"
+      "  cortado compare --modes process-ring,process-pipe --writers 2 --hold 1us --load 50,95\n"
       "  cortado compare --modes safe --writers 1,4,16 --hold 0ns,200ns,1us --json all.json\n"
       "  cortado compare --modes thread-mutex,process-ring --input orders.txt --repeat 9");
   add_own_options(*compare, *options);

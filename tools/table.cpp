@@ -10,7 +10,10 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "figures.hpp"
+#include "grid.hpp"
+#include "lab/winner.hpp"
 #include "lab/wording.hpp"
+#include "load_table.hpp"
 
 namespace cortado::tools {
 namespace {
@@ -96,73 +99,93 @@ std::vector<std::string> damage_cells(const Point& point) {
   return cells;
 }
 
-/// Lines of cells, padded into columns.
-class Grid {
- public:
-  void add(std::vector<std::string> line) { lines_.push_back(std::move(line)); }
-
-  std::string text() const {
-    std::vector<std::size_t> widths;
-    for (const auto& line : lines_) {
-      widths.resize(std::max(widths.size(), line.size()));
-      for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
-    }
-    std::string text;
-    for (const auto& line : lines_) {
-      std::string row;
-      for (std::size_t i = 0; i < line.size(); ++i) {
-        row += fmt::format("{:<{}}  ", line[i], widths[i]);
-      }
-      row.resize(row.find_last_not_of(' ') + 1);
-      text += row + "\n";
-    }
-    return text;
-  }
-
- private:
-  std::vector<std::vector<std::string>> lines_;
-};
-
-std::vector<std::string> header_of(const Group& row, const Unit& unit) {
-  std::vector<std::string> header{unit.name};
-  for (const Point* point : row) {
-    header.push_back(lab::counted(point->writers, "writer"));
-  }
-  return header;
+/// What it costs; nothing, if no run finished.
+std::vector<std::string> cost_cells(const Point& point) {
+  if (point.unfinished == point.runs.size()) return {};
+  return {
+      fmt::format("cpu {}, switches {:.2g}, fair {:.2f}", short_time(point.cpu_ns_per_order.median),
+                  point.switches_per_order.median, point.fairness_jain.median),
+      fmt::format("stall {}, {}B", short_time(point.longest_stall_ns.median),
+                  short_count(point.peak_memory.median))};
 }
 
-void add_row(Grid& grid, const Group& row, const Unit& unit) {
-  std::vector<std::string> rates{std::string(row[0]->mode->name)};
-  std::vector<std::vector<std::string>> damage;
-  std::size_t more = 0;
-  for (const Point* point : row) {
-    rates.push_back(rate_cell(*point, unit));
-    damage.push_back(damage_cells(*point));
-    more = std::max(more, damage.back().size());
+std::vector<std::uint32_t> columns_of(const Group& group) {
+  std::vector<std::uint32_t> columns;
+  for (const Point* point : group) columns.push_back(point->writers);
+  std::sort(columns.begin(), columns.end());
+  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+  return columns;
+}
+
+/// Those of one mode, one for each column; null: there is none.
+Group row_of(const Group& group, const modes::Mode* mode,
+             const std::vector<std::uint32_t>& columns) {
+  Group row;
+  for (const std::uint32_t writers : columns) {
+    const auto found = std::find_if(group.begin(), group.end(), [=](const Point* point) {
+      return point->mode == mode && point->writers == writers;
+    });
+    row.push_back(found == group.end() ? nullptr : *found);
   }
-  grid.add(std::move(rates));
-  for (std::size_t i = 0; i < more; ++i) {
-    std::vector<std::string> line{""};
-    for (const auto& cells : damage) line.push_back(i < cells.size() ? cells[i] : "");
+  return row;
+}
+
+/// A line of rates, then as many as it takes of what is to be said of them.
+void add_row(Grid& grid, const modes::Mode& mode, const Group& row, const Unit& unit) {
+  std::vector<std::vector<std::string>> columns;
+  std::size_t lines = 1;
+  for (const Point* point : row) {
+    auto& column = columns.emplace_back();
+    if (point == nullptr) continue;
+    column.push_back(rate_cell(*point, unit));
+    for (auto& text : damage_cells(*point)) column.push_back(std::move(text));
+    for (auto& text : cost_cells(*point)) column.push_back(std::move(text));
+    lines = std::max(lines, column.size());
+  }
+  for (std::size_t i = 0; i < lines; ++i) {
+    std::vector<std::string> line{i == 0 ? std::string(mode.name) : ""};
+    for (const auto& column : columns) line.push_back(i < column.size() ? column[i] : "");
     grid.add(std::move(line));
   }
 }
 
-std::string block_of(const Group& group) {
-  const Unit unit = unit_for(group);
-  Grid grid;
-  for (std::size_t from = 0; from < group.size();) {
-    std::size_t end = from;
-    while (end < group.size() && group[end]->mode == group[from]->mode) ++end;
-    const Group row(group.begin() + static_cast<std::ptrdiff_t>(from),
-                    group.begin() + static_cast<std::ptrdiff_t>(end));
-    if (from == 0) grid.add(header_of(row, unit));
-    add_row(grid, row, unit);
-    from = end;
+void add_winners(Grid& grid, const Group& group, const std::vector<lab::Winner>& winners,
+                 const std::vector<std::uint32_t>& columns) {
+  std::vector<std::string> line{"fastest"};
+  bool has_any = false;
+  for (const std::uint32_t writers : columns) {
+    const auto found = std::find_if(winners.begin(), winners.end(), [&](const auto& winner) {
+      return winner.writers == writers && winner.hold == group[0]->hold &&
+             winner.payload == group[0]->payload;
+    });
+    const bool is_there = found != winners.end();
+    line.emplace_back(!is_there ? "" : found->mode != nullptr ? found->mode->name : "nobody");
+    has_any = has_any || is_there;
   }
+  if (has_any) grid.add(std::move(line));
+}
+
+std::string title_of(const Group& group) {
   const auto hold = static_cast<double>(group[0]->hold.count());
-  const std::string title = hold > 0 ? lab::plain_time(hold) + " of work" : "No further work";
-  return title + " on each order\n" + grid.text() + "\n";
+  return (hold > 0 ? lab::plain_time(hold) + " of work" : "No further work") +
+         fmt::format(" on each order of {}\n", lab::counted(group[0]->payload, "byte"));
+}
+
+std::string block_of(const Group& group, const std::vector<lab::Winner>& winners) {
+  const Unit unit = unit_for(group);
+  const auto columns = columns_of(group);
+  Grid grid;
+  std::vector<std::string> header{unit.name};
+  for (const std::uint32_t writers : columns) header.push_back(lab::counted(writers, "writer"));
+  grid.add(std::move(header));
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto is_same = [&](const Point* point) { return point->mode == group[i]->mode; };
+    if (std::any_of(group.begin(), group.begin() + static_cast<std::ptrdiff_t>(i), is_same))
+      continue;
+    add_row(grid, *group[i]->mode, row_of(group, group[i]->mode, columns), unit);
+  }
+  add_winners(grid, group, winners, columns);
+  return title_of(group) + grid.text() + "\n";
 }
 
 std::string legend(const std::vector<Point>& points) {
@@ -182,26 +205,35 @@ std::string legend(const std::vector<Point>& points) {
       })) {
     text += "; lost, torn, repeated, reordered: the most in a run";
   }
-  text += "\n";
-  if (any([](const Point& p) { return p.mode == &modes::kThreadRace && p.writers == 1; })) {
-    text += "The most one thread can do: thread-race with 1 writer, which shares with nobody\n";
-  }
+  text +=
+      "\nBelow each: processor time and context switches of an order, Jain's index of fairness "
+      "among "
+      "the writers (1: equal), the longest stall of a writer, the most memory of all processes\n"
+      "The most that one thread can do: thread-alone, which shares with nobody";
+  text +=
+      any([](const Point& p) { return p.per_second.interval.has_value(); })
+          ? "; fastest: the safe mode whose 95 % interval of the median lies above all others', "
+            "nobody where they overlap\n"
+          : "; fastest is not told below 5 repetitions\n";
   return text;
 }
 
 }  // namespace
 
 std::string table_of(const lab::Comparison& comparison, const lab::Machine& machine) {
-  std::string text;
-  Group group;
+  const auto winners = lab::winners_of(comparison.points);
+  std::vector<Group> groups;
   for (const Point& point : comparison.points) {
-    if (!group.empty() && group[0]->hold != point.hold) {
-      text += block_of(group);
-      group.clear();
-    }
-    group.push_back(&point);
+    if (point.load > 0) continue;
+    const auto found = std::find_if(groups.begin(), groups.end(), [&point](const Group& group) {
+      return group[0]->hold == point.hold && group[0]->payload == point.payload;
+    });
+    (found == groups.end() ? groups.emplace_back() : *found).push_back(&point);
   }
-  text += block_of(group) + legend(comparison.points) + "On " + to_string(machine) + "\n";
+  std::string text;
+  for (const Group& group : groups) text += block_of(group, winners);
+  text += table_of_loads(comparison.points) + legend(comparison.points) + "On " +
+          to_string(machine) + "\n";
   for (const std::string& line : comparison.advice) text += line + "\n";
   return text;
 }

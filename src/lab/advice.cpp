@@ -8,9 +8,8 @@
 namespace cortado::lab {
 namespace {
 
-/// A run of one second ends a moment before it, where its last order is applied before its writers
-/// look at the clock.
-constexpr std::uint64_t kShortNs = 950'000'000;
+/// Starting takes up to a millisecond: of a run shorter than this, more than 2 %.
+constexpr std::uint64_t kShortNs = 45'000'000;
 constexpr double kSpread = 0.3;  ///< from which on a point is noisy
 
 std::uint64_t shortest_ns(const Point& point) {
@@ -65,6 +64,7 @@ std::string name_of(const Point& point) {
   if (point.hold > std::chrono::nanoseconds(0)) {
     name += " and " + plain_time(static_cast<double>(point.hold.count())) + " of work";
   }
+  if (point.load > 0) name += " at " + percent(point.load) + " of its capacity";
   return name;
 }
 
@@ -81,11 +81,12 @@ std::vector<std::string> advice_on(const std::vector<Point>& points, std::uint32
       those(points, [](const Point& point) { return shortest_ns(point) < kShortNs; });
   if (!brief.empty()) {
     advice.push_back("too short: " + count(brief, points) +
-                     "have a run under 1 s, of which the start is too large a part; take --time "
+                     "have a run under 50 ms, of which the start is too large a part; take --time "
                      "1s, or more --orders");
   }
-  const auto noisy =
-      those(points, [](const Point& point) { return point.per_second.spread() >= kSpread; });
+  const auto noisy = those(points, [](const Point& point) {
+    return point.load == 0 && point.per_second.spread() >= kSpread;
+  });
   if (!noisy.empty()) {
     const Point& worst =
         *std::max_element(noisy.begin(), noisy.end(), [](const Point& a, const Point& b) {

@@ -1,5 +1,5 @@
-// A comparison: the same workload in several modes, with several numbers of writers and several
-// amounts of work, again and again, interleaved.
+// A comparison: the same workload at many points - modes, numbers of writers, amounts of work,
+// lengths of orders, loads - again and again, interleaved.
 #pragma once
 
 #include <cortado/result.hpp>
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/design.hpp"
 #include "lab/result.hpp"
 #include "lab/run.hpp"
 #include "lab/summary.hpp"
@@ -26,28 +27,29 @@ struct Standing {
 };
 
 struct Plan {
-  RunSpec base;                      ///< but for its mode, writers, and work; see `hold`
-  std::vector<std::uint32_t> modes;  ///< as Workload::mode
-  std::vector<std::uint32_t> writers;
-  std::vector<std::chrono::nanoseconds> hold;  ///< work on each order, while the buffer is in hand
+  RunSpec base;  ///< but for what the cells say; orders that are listed keep their length
+  std::vector<Cell> cells;  ///< a point each
   std::uint32_t repetitions = 5;
   std::uint32_t processors = 1;  ///< a point with more runners than these is marked
   /// Called now and then; false ends the comparison at once.
   std::function<bool(const Standing&)> go_on = [](const Standing&) { return true; };
 };
 
-/// One mode with one number of writers and one amount of work.
+/// What was measured in one cell.
 struct Point {
   const modes::Mode* mode = nullptr;
   std::uint32_t writers = 0;
   std::chrono::nanoseconds hold{};
   std::uint32_t payload = 0;  ///< bytes of each order
+  double load = 0;            ///< see Cell
+  double load_per_s = 0;      ///< orders per second that this was; 0: nobody knows
   bool is_oversubscribed = false;
   std::vector<RunResult> runs;   ///< without their cups and strokes
   std::uint32_t unfinished = 0;  ///< of these: hung, or their host died; they give no rate
   Summary per_second;            ///< orders applied
   // Of the runs that finished:
   Histogram latency;
+  Histogram latency_from_send;  ///< see RunResult
   Summary cpu_ns_per_order;
   Summary switches_per_order;
   Summary fairness_jain;
@@ -65,7 +67,7 @@ struct Point {
 };
 
 struct Comparison {
-  std::vector<Point> points;  ///< hold outermost, then modes, then writers, as in the plan
+  std::vector<Point> points;  ///< as the cells in the plan
   std::vector<std::string> advice;
 };
 

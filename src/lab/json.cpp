@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "lab/escape.hpp"
+#include "lab/winner.hpp"
 
 namespace cortado::lab {
 namespace {
@@ -131,12 +132,30 @@ Json repetition_json(std::size_t repetition, const RunResult& result) {
   return json;
 }
 
+Json load_json(const Point& point) {
+  if (point.load == 0) return nullptr;
+  return {{"part", point.load},
+          {"per_s", point.load_per_s},
+          {"as_closed_loop_ns", to_json(latency_of(point.latency_from_send))}};
+}
+
+Json winners_json(const std::vector<Winner>& winners) {
+  Json all = Json::array();
+  for (const Winner& winner : winners) {
+    all.push_back({{"writers", winner.writers},
+                   {"hold_ns", winner.hold.count()},
+                   {"payload", winner.payload},
+                   {"mode", winner.mode != nullptr ? Json(winner.mode->name) : Json(nullptr)}});
+  }
+  return all;
+}
+
 Json point_json(const Point& point) {
   Json json{{"mode", point.mode->name},
             {"writers", point.writers},
             {"hold_ns", point.hold.count()},
             {"payload", point.payload},
-            {"load", nullptr},
+            {"load", load_json(point)},
             {"oversubscribed", point.is_oversubscribed},
             {"clean", point.is_clean()},
             {"unfinished", point.unfinished},
@@ -228,7 +247,9 @@ Json to_json(const RunResult& result) {
 Json to_json(const Comparison& comparison) {
   Json points = Json::array();
   for (const Point& point : comparison.points) points.push_back(point_json(point));
-  return {{"points", std::move(points)}, {"advice", comparison.advice}};
+  return {{"points", std::move(points)},
+          {"winners", winners_json(winners_of(comparison.points))},
+          {"advice", comparison.advice}};
 }
 
 }  // namespace cortado::lab

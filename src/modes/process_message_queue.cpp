@@ -130,7 +130,9 @@ class QueueSink {
     });
     const std::size_t half = order.image().size() / 2;
     const TornImage torn(order.image(), half);
-    return send(torn.data(half), order.image().size());
+    const Put put = send(torn.data(half), order.image().size());
+    half_way = nullptr;
+    return put;
   }
   static Failure failure() noexcept { return Failure::queue_broken; }
   /// Nobody knows how far the owner is: there is no word of that.

@@ -83,7 +83,7 @@ class Inboxes {
       }
       inboxes_.emplace_back(os::Descriptor(ends[0]));
       write_ends_.emplace_back(ends[1]);
-      stage.writer(w).channel.store(static_cast<std::uint32_t>(ends[1]), std::memory_order_relaxed);
+      stage.writer(w).channel.store(static_cast<std::uint64_t>(ends[1]), std::memory_order_relaxed);
     }
     return {};
   }

@@ -81,16 +81,16 @@ struct alignas(64) WriterNotes {
   std::atomic<std::uint64_t> rejected{0};  ///< of these: refused
   std::atomic<std::uint64_t> ended_ns{0};  ///< it had sent all, or had given up
   std::atomic<std::uint32_t> pid{0};
-  std::atomic<std::uint32_t> failure{0};         ///< Failure
+  std::atomic<std::uint32_t> failure{0};  ///< Failure
+  std::atomic<std::uint64_t> channel{0};  ///< process-pipe: the host's descriptor to write to
   std::atomic<std::uint64_t> buffer_address{0};  ///< where it has the buffer; 0: it has not
   Usage usage;
   std::atomic<std::uint64_t> longest_gap_ns{0};  ///< between two orders that are timed
   std::atomic<std::uint64_t> peak_memory{0};     ///< as the host's; 0: it is a thread of the host
   /// When it began to hand over the latest orders that are timed; 0: never.
-  alignas(64) std::atomic<std::uint64_t> begun_ns[kSamples];
-  std::atomic<std::uint32_t> channel{0};  ///< process-pipe: the host's descriptor to write into
-  alignas(64) LatencyCounts latency;      ///< from the begin of the hand-over until applied
-  LatencyCounts latency_as_due;           ///< in an open loop: from when it was due until applied
+  std::atomic<std::uint64_t> begun_ns[kSamples];
+  LatencyCounts latency;         ///< from the begin of the hand-over until applied
+  LatencyCounts latency_as_due;  ///< in an open loop: from when it was due until applied
 };
 
 /// One letter that was written into the buffer.
@@ -122,13 +122,15 @@ struct StageHead {
   char owner_name[64] = {};         ///< ring modes: what writers join
   char segment[64] = {};            ///< process-race, process-mutex: where the buffer can be mapped
 
-  alignas(64) std::atomic<std::uint32_t> ready{0};  ///< writers that wait for the start
+  // Between start and stop nobody stores to these, but for turn and strokes_made where every letter
+  // takes its time: so they may share a cache line.
+  std::atomic<std::uint32_t> ready{0};  ///< writers that wait for the start
   std::atomic<std::uint32_t> start{0};
   std::atomic<std::uint64_t> started_ns{0};
-  alignas(64) std::atomic<std::uint32_t> stop{0};          ///< the time is over
-  std::atomic<std::uint32_t> writers_gone{0};              ///< no writer process is left
-  alignas(64) std::atomic<std::uint32_t> turn{0};          ///< index into the turns
-  alignas(64) std::atomic<std::uint64_t> strokes_made{0};  ///< may be more than there is room for
+  std::atomic<std::uint32_t> stop{0};          ///< the time is over
+  std::atomic<std::uint32_t> writers_gone{0};  ///< no writer process is left
+  std::atomic<std::uint32_t> turn{0};          ///< index into the turns
+  std::atomic<std::uint64_t> strokes_made{0};  ///< may be more than there is room for
   alignas(64) HostNotes host;
   IntruderNotes intruder;
   std::atomic<std::uint32_t> refusals{0};    ///< participants that cannot do their part

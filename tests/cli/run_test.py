@@ -185,6 +185,17 @@ class Modes(RunTest):
         self.assertEqual([run[key] for key in ("wall_ns", "throughput_per_s", "latency_ns")],
                          [None] * 3)
 
+    def test_with_a_load_orders_count_from_when_they_were_due(self):
+        figures = self.figures("thread-mutex", "--writers", "2", "--load", "2k", "--orders", "100")
+        self.assertEqual(figures["workload"]["load_per_s"], 2000)
+        self.assertEqual(figures["latency_ns"]["samples"], 100)
+        sent = figures["as_closed_loop"]["latency_ns"]
+        for part in ("p50", "p99", "max"):
+            self.assertGreaterEqual(figures["latency_ns"][part], sent[part])
+        out = self.run_mode("process-pipe", "--load", "2k", "--orders", "100").end()[1].decode()
+        for words in ("offered     2.00 k orders/s", "from when each was due", "by its send"):
+            self.assertIn(words, out)
+
     def test_of_runs_that_all_died_there_is_no_median(self):
         args = ["--orders", "400", "--fault", "crashed:1@10", "--repeat", "2"]
         self.assertIn("no run finished", self.run_mode("thread-ring", *args).end()[1].decode())
@@ -224,7 +235,8 @@ class Refusals(RunTest):
                      ["--orders", "1e3"], ["--time", "1s", "--orders", "4"], ["--time", "-1s"],
                      ["--time", "0s"], ["--time", "1e99h"], ["--time", "1"], ["--hold", "-1ns"],
                      ["--hold", "infs"], ["--hold", "1"], ["--hold", "1h"], ["--watchdog", "0s"],
-                     ["--letter-delay", "1m"], ["--repeat", "0"], ["--buffer", "2M"]):
+                     ["--letter-delay", "1m"], ["--repeat", "0"],
+                     ["--load", "0"], ["--load", "2x"], ["--load", "2G"], ["--load", "0.1"], ["--buffer", "2M"]):
             self.assert_not_run(64, args=ring + args)
         for fault in ("killed", "killed:1", "killed:1@", "killed:@1", "1@killed", "burnt:1@1",
                       "killed:1@1x", "killed:-1@1", "killed:4@1", "killed:1@1000"):

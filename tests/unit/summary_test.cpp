@@ -101,7 +101,7 @@ TEST(Advice, IsSilentWhereThereIsNothingToSay) {
 }
 
 TEST(Advice, TellsWhatToDoAboutWhatIsShortOrNoisyOrCrowded) {
-  Point point = point_of(modes::kThreadRing, 2, {run_of(10, 100ms), run_of(20, 1s)});
+  Point point = point_of(modes::kThreadRing, 2, {run_of(10, 10ms), run_of(20, 1s)});
   EXPECT_NE(advice_about({point}, "too short").find("--time"), std::string::npos);
   EXPECT_NE(advice_about({point}, "noisy").find("66.7 %"), std::string::npos);
   EXPECT_EQ(advice_about({point}, "oversubscribed"), "");
@@ -177,6 +177,7 @@ TEST(Sampling, SpansTheRun) {
 TEST(Runners, AreTheWritersAndAnOwnerWhereThereIsOne) {
   EXPECT_EQ(runners(modes::kThreadMutex, 4), 4U);
   EXPECT_EQ(runners(modes::kProcessRing, 4), 5U);
+  EXPECT_EQ(runners(modes::kThreadAlone, 4), 1U);
 }
 
 TEST(Pace, KnowsNothingUntilSomethingIsKnown) {
