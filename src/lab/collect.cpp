@@ -59,6 +59,10 @@ WriterResult writer_result(const Stage& stage, std::uint32_t index, const Collec
   result.has_ended = ended != 0;
   result.longest_stall_ns = notes.longest_gap_ns.load(std::memory_order_relaxed);
   result.peak_memory = notes.peak_memory.load(std::memory_order_relaxed);
+  const modes::Fault& fault = stage.workload().fault;
+  if (fault.has_gate != 0 && result.sent > fault.sequence) {
+    result.behind_gate_ns = notes.behind_gate_ns.load(std::memory_order_relaxed);
+  }
   return result;
 }
 
@@ -123,6 +127,9 @@ RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& 
   result.buffer_address = stage.host().buffer_address.load(std::memory_order_relaxed);
   result.host_pid = stage.host().pid.load(std::memory_order_relaxed);
   result.host_signal = collected.host_signal;
+  const modes::FaultNotes& fault = stage.head().fault;
+  result.fault_begun_ns = fault.begun_ns.load(std::memory_order_acquire);
+  result.fault_happened_ns = fault.happened_ns.load(std::memory_order_acquire);
   const std::uint64_t started = stage.head().started_ns.load(std::memory_order_relaxed);
   const std::uint64_t ended = end_of(stage, mode);
   if (ended > started) {

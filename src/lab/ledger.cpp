@@ -19,12 +19,13 @@ struct Record {
       : begun(notes.begun.load(std::memory_order_acquire)),
         taken(notes.taken.load(std::memory_order_acquire)),
         rejected(notes.rejected.load(std::memory_order_acquire)),
+        given_up(notes.given_up.load(std::memory_order_acquire)),
         has_ended(notes.ended_ns.load(std::memory_order_acquire) != 0) {}
 
   /// It does not know what became of its last order: it was killed, or told that nobody knows.
-  bool in_doubt() const noexcept { return begun > taken + rejected; }
+  bool in_doubt() const noexcept { return begun > taken + rejected + given_up; }
 
-  std::uint64_t begun, taken, rejected;
+  std::uint64_t begun, taken, rejected, given_up;
   bool has_ended;
 };
 
@@ -37,16 +38,28 @@ std::uint64_t gone_of(const Record& record, const Account& account) noexcept {
   return record.in_doubt() && account.next < record.begun ? 1 : 0;
 }
 
-/// Adds one writer. The buffer's account of it says what arrived.
-void settle(Ledger& ledger, const Record& record, const Account& account) {
+/// Orders that were released by an owner that died later: those before the first one that its
+/// successor was handed.
+std::uint64_t forgotten_of(const Record& record, const Account& account) noexcept {
+  if (account.count == 0) return record.taken;
+  return account.gaps != 0 && account.gap[0].from == 0 ? account.gap[0].to : 0;
+}
+
+/// Adds one writer. The buffer's account of it says what arrived; what it says nothing of may be in
+/// the buffer of an owner that died.
+void settle(Ledger& ledger, const Record& record, const Account& account, bool has_buried) {
   const std::uint64_t distinct = less(account.count, account.duplicated);
   const std::uint64_t gone = gone_of(record, account);
+  const std::uint64_t forgotten = has_buried ? forgotten_of(record, account) : 0;
+  const std::uint64_t known = distinct + forgotten + record.rejected + record.given_up + gone;
   ledger.sent += record.begun;
-  ledger.applied += distinct;
+  ledger.applied += distinct + forgotten;
+  ledger.forgotten += forgotten;
   ledger.rejected += record.rejected;
+  ledger.dropped += record.given_up;
   (record.has_ended ? ledger.dropped : ledger.abandoned) += gone;
-  ledger.lost += less(record.begun, distinct + record.rejected + gone);
-  ledger.duplicated += account.duplicated + less(distinct + record.rejected + gone, record.begun);
+  ledger.lost += less(record.begun, known);
+  ledger.duplicated += account.duplicated + less(known, record.begun);
   ledger.reordered += account.reordered;
   ledger.redelivered += account.redelivered;
 }
@@ -56,6 +69,7 @@ void settle_without_buffer(Ledger& ledger, const Record& record) {
   ledger.sent += record.begun;
   ledger.applied += record.taken;
   ledger.rejected += record.rejected;
+  ledger.dropped += record.given_up;
   (record.has_ended ? ledger.dropped : ledger.abandoned) += record.in_doubt() ? 1 : 0;
 }
 
@@ -65,12 +79,16 @@ std::optional<std::uint64_t> expected_digest(const Stage& stage, const modes::Bu
                                              const std::function<bool()>& go_on) {
   constexpr std::uint64_t kBetweenLooks = 1U << 18;
   modes::OrderSource source(stage);
+  const modes::Fault& fault = stage.workload().fault;
+  const bool has_buried = stage.host().buried.load(std::memory_order_acquire) != 0;
   std::uint64_t digest = 0;
   for (std::uint32_t w = 0; w < stage.workload().writers; ++w) {
     const Record record(stage.writer(w));
+    const std::uint64_t begin = has_buried ? forgotten_of(record, buffer.account(w)) : 0;
     const std::uint64_t end = record.begun - gone_of(record, buffer.account(w));
-    for (std::uint64_t sequence = 0; sequence < end; ++sequence) {
+    for (std::uint64_t sequence = begin; sequence < end; ++sequence) {
       if (sequence % kBetweenLooks == kBetweenLooks - 1 && !go_on()) return std::nullopt;
+      if (record.given_up != 0 && sequence == fault.sequence) continue;
       const modes::Order order = source.make({w, sequence});
       if (order.bytes().size() > stage.workload().capacity) continue;
       digest += modes::order_check(order.stamp(), order.bytes());
@@ -109,11 +127,17 @@ Ledger make_ledger(const Stage& stage, modes::Buffer buffer, bool has_queue,
     forget(ledger, stage, has_queue);
     return ledger;
   }
+  const std::uint64_t buried = stage.host().buried.load(std::memory_order_acquire);
   std::uint64_t counted = 0;
   for (std::uint32_t w = 0; w < writers; ++w) {
-    settle(ledger, Record(stage.writer(w)), buffer.account(w));
+    settle(ledger, Record(stage.writer(w)), buffer.account(w), buried != 0);
     counted += buffer.account(w).count;
   }
+  // More is missing than owners that died had applied.
+  const std::uint64_t unexplained = less(ledger.forgotten, buried);
+  ledger.lost += unexplained;
+  ledger.forgotten -= unexplained;
+  ledger.applied -= unexplained;
   // Each writer's own account is its own; the count of all is what writers overwrite each other.
   const modes::BufferHead& head = buffer.head();
   const std::uint64_t overwritten = less(counted, head.count);

@@ -30,6 +30,8 @@ struct WriterResult {
   /// Between two of its orders that are timed: it was not stalled for longer than that.
   std::uint64_t longest_stall_ns = 0;
   std::uint64_t peak_memory = 0;  ///< bytes of its process; 0: it is a thread of the host, or died
+  /// When its order `fault.sequence` was applied; 0: never. Only where the fault has a gate.
+  std::uint64_t behind_gate_ns = 0;
 };
 
 struct Latency {
@@ -51,7 +53,9 @@ struct RunResult {
   std::uint64_t buffer_address = 0;
   std::uint32_t host_pid = 0;
   int host_signal = 0;
-  std::uint64_t wall_ns = 0;  ///< from the start to the last order applied
+  std::uint64_t fault_begun_ns = 0;     ///< the injector was there; 0: it was not
+  std::uint64_t fault_happened_ns = 0;  ///< the gate was opened; 0: it was not
+  std::uint64_t wall_ns = 0;            ///< from the start to the last order applied
   double throughput_per_s = 0;
   /// Of the orders that are timed, until applied: from the begin of the send; in an open loop, from
   /// when each was due.

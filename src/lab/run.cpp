@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -12,11 +13,13 @@
 #include <utility>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <unistd.h>
 
 #include "lab/collect.hpp"
 #include "modes/apply.hpp"
+#include "modes/gate.hpp"
 #include "modes/mode.hpp"
 #include "modes/shared_buffer.hpp"
 #include "modes/timeline.hpp"
@@ -32,6 +35,7 @@ using modes::Isolation;
 using modes::Sharing;
 using modes::Stage;
 using modes::Workload;
+using Kind = modes::Fault::Kind;
 
 constexpr auto kLook = 10ms;      // between two looks at a run
 constexpr int kMostRuns = 1000;   // of one user at one time
@@ -170,6 +174,7 @@ class Run {
     options.name = name;
     options.keep_owner = true;
     options.owner = member("host", "host");
+    if (spec_.restarts_host) options.restart_owner = {Restart::Policy::on_failure, 1};
     if (mode_.isolation == Isolation::process) {
       for (std::uint32_t w = 0; w < spec_.workload.writers; ++w) {
         Program writer = member("writer", std::to_string(w));
@@ -186,12 +191,39 @@ class Run {
   void look(std::chrono::nanoseconds most = kLook) {
     group_->wait(most);
     take_events();
+    if (spec_.workload.fault.kind == Kind::stopped) look_at_stopped();
+  }
+
+  /// The gate opens when it stands still, and it may go on when all others are through.
+  void look_at_stopped() {
+    const std::string label = std::to_string(spec_.workload.fault.writer);
+    const auto pid = static_cast<id_t>(group_->writer_pid(label));
+    if (pid != 0) {
+      siginfo_t info{};
+      const bool is_there = ::waitid(P_PID, pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0;
+      if (is_there && info.si_pid != 0) open_gate_if_begun();
+    }
+    for (std::uint32_t w = 0; w < spec_.workload.writers; ++w) {
+      if (w != spec_.workload.fault.writer && stage_.writer(w).ended_ns.load() == 0) return;
+    }
+    modes::let_go_on(stage_);
+    if (pid != 0) ::kill(static_cast<pid_t>(pid), SIGCONT);
+  }
+
+  /// Who met the fault ended, or stands still: see modes/gate.hpp.
+  void open_gate_if_begun() const {
+    if (stage_.head().fault.begun_ns.load(std::memory_order_acquire) != 0) {
+      modes::open_gate(stage_);
+    }
   }
 
   void take_events() {
     while (const auto event = group_->next_event()) {
+      const bool is_owner = event->role == GroupEvent::Role::owner;
+      if (is_owner && event->kind == GroupEvent::Kind::restarted) host_has_ended_ = false;
       if (event->kind != GroupEvent::Kind::ended) continue;
-      if (event->role == GroupEvent::Role::owner) {
+      open_gate_if_begun();
+      if (is_owner) {
         host_has_ended_ = true;
         host_signal_ = event->signal;
       } else if (event->label == kIntruder) {

@@ -20,6 +20,7 @@ struct RunSpec {
   std::vector<std::string> listed;      ///< orders, instead of made-up ones
   std::chrono::nanoseconds duration{};  ///< 0: until all orders are sent
   std::chrono::nanoseconds watchdog = std::chrono::seconds(20);  ///< without any progress
+  bool restarts_host = false;  ///< once, if it fails: for a mode whose owner can have a successor
   bool with_intruder = false;  ///< a process that reaches for the owner's buffer
   /// Called with the timeline of the run once it is over; empty: it has none.
   std::function<void(const Trace&)> on_trace;

@@ -54,6 +54,10 @@ class Applier {
     const std::uint64_t begun =
         begin_of(notes, stage_.workload(), stamp.sequence()).load(std::memory_order_relaxed);
     const std::uint64_t now = now_ns();
+    const Fault& fault = stage_.workload().fault;
+    if (fault.has_gate != 0 && stamp.sequence() == fault.sequence) {
+      notes.behind_gate_ns.store(now, std::memory_order_relaxed);
+    }
     if (begun != 0 && now >= begun) notes.latency.add(now - begun);
     if (stage_.workload().load_per_s <= 0) return;
     const std::uint64_t due = due_ns(stage_, stamp);

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include <unistd.h>
 
 #include "modes/writer_body.hpp"

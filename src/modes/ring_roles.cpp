@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "modes/applier.hpp"
+#include "modes/disaster.hpp"
 #include "modes/host.hpp"
 #include "modes/window.hpp"
 #include "modes/writer_body.hpp"
@@ -100,6 +101,13 @@ class RingSink {
   std::uint64_t left_in_window_;
 };
 
+/// The order in which its owner dies; UINT64_MAX, which is nobody's: none.
+std::uint64_t fatal_to_owner(const Workload& workload) noexcept {
+  const Fault& fault = workload.fault;
+  if (fault.kind != Fault::Kind::owner_killed) return UINT64_MAX;
+  return Stamp(fault.writer, fault.sequence).word();
+}
+
 std::size_t ring_bytes_for(const Workload& workload) {
   constexpr std::size_t kAtOnce = 4;  // so many of the longest orders fit
   return std::max(OwnerOptions{}.ring_bytes,
@@ -134,14 +142,23 @@ void own(const Stage& stage, Owner& owner, Buffer buffer) {
   const Usage before = usage_of_thread();
   Applier<Plain> applier(stage, buffer, false);
   const Nothing nothing{};
+  const Disaster disaster(stage);
+  const std::uint64_t fatal = fatal_to_owner(workload);
   std::uint64_t applied = 0;
+  // What an owner before this one had applied went with it.
+  notes.buried.fetch_add(notes.applied.exchange(0, std::memory_order_relaxed),
+                         std::memory_order_relaxed);
   const auto apply = [&](const Message& message) {
     const auto bytes = message.bytes();
     if (bytes.size() < Order::kStampBytes) return;
     const Order order(bytes);
     if (order.stamp().writer() >= workload.writers) return;
-    applier.apply(order, nothing, message.redelivered());
-    notes.applied.store(++applied, std::memory_order_relaxed);
+    if (order.stamp().word() == fatal) [[unlikely]] {
+      applier.apply(order, disaster, message.redelivered());
+    } else {
+      applier.apply(order, nothing, message.redelivered());
+    }
+    notes.applied.store(++applied, std::memory_order_release);
   };
 
   std::uint32_t left = 0;

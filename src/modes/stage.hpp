@@ -7,6 +7,7 @@
 //   |   start, stop            | the runner
 //   |   turn                   | whoever has it
 //   |   HostNotes              | the host
+//   |   FaultNotes             | whoever the fault happens to, and the runner
 //   | WriterNotes of 0, 1, ... | that writer; latencies: whoever applies its orders
 //   | ends, bytes of the list  | the runner, before anybody starts
 //   | turns                    | the runner, before anybody starts
@@ -58,11 +59,21 @@ struct HostNotes {
   std::atomic<std::uint32_t> pid{0};
   std::atomic<std::uint64_t> buffer_address{0};
   std::atomic<std::uint64_t> naps{0};     ///< of an owner with a timeline
-  std::atomic<std::uint64_t> applied{0};  ///< in ring modes: so far
+  std::atomic<std::uint64_t> applied{0};  ///< in ring modes: so far, to the buffer of this owner
+  std::atomic<std::uint64_t> buried{0};   ///< to those of owners that died
   std::atomic<std::uint64_t> last_applied_ns{
       0};                                     ///< in ring modes: when the last order was applied
   Usage usage;                                ///< of the owner; zero where there is none
   std::atomic<std::uint64_t> peak_memory{0};  ///< bytes of its process that were resident at most
+};
+
+/// Of the fault that the workload asks for; see gate.hpp.
+struct FaultNotes {
+  std::atomic<std::uint64_t> begun_ns{0};     ///< whoever it happens to is there; 0: not yet
+  std::atomic<std::uint64_t> happened_ns{0};  ///< the gate was opened; 0: not yet
+  std::atomic<std::uint32_t> waiting{0};      ///< writers at the gate
+  std::atomic<std::uint32_t> is_open{0};
+  std::atomic<std::uint32_t> goes_on{0};  ///< whoever stands still need not any longer
 };
 
 /// Kept by a process that looks for the owner's buffer; see intruder.hpp.
@@ -79,6 +90,7 @@ struct alignas(64) WriterNotes {
   std::atomic<std::uint64_t> begun{0};     ///< orders it began to hand over
   std::atomic<std::uint64_t> taken{0};     ///< of these: applied, or in a queue that keeps them
   std::atomic<std::uint64_t> rejected{0};  ///< of these: refused
+  std::atomic<std::uint64_t> given_up{0};  ///< of these: left half way, by an exception
   std::atomic<std::uint64_t> ended_ns{0};  ///< it had sent all, or had given up
   std::atomic<std::uint32_t> pid{0};
   std::atomic<std::uint32_t> failure{0};  ///< Failure
@@ -91,6 +103,8 @@ struct alignas(64) WriterNotes {
   std::atomic<std::uint64_t> begun_ns[kSamples];
   LatencyCounts latency;         ///< from the begin of the hand-over until applied
   LatencyCounts latency_as_due;  ///< in an open loop: from when it was due until applied
+  /// When its order `fault.sequence` was applied, if the fault has a gate; 0: not yet.
+  std::atomic<std::uint64_t> behind_gate_ns{0};
 };
 
 /// One letter that was written into the buffer.
@@ -133,6 +147,7 @@ struct StageHead {
   std::atomic<std::uint64_t> strokes_made{0};  ///< may be more than there is room for
   alignas(64) HostNotes host;
   IntruderNotes intruder;
+  FaultNotes fault;
   std::atomic<std::uint32_t> refusals{0};    ///< participants that cannot do their part
   std::atomic<std::uint32_t> is_refused{0};  ///< the first one's reason is written
   char why_refused[512] = {};                ///< one line

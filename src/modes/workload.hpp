@@ -11,8 +11,13 @@ namespace cortado::modes {
 struct Fault {
   enum class Kind : std::uint32_t {
     none,
-    killed,   ///< SIGKILL for whoever runs the writer, half way through the order
-    crashed,  ///< the writer stores to nowhere, half way through the order
+    killed,     ///< SIGKILL for whoever runs the writer, half way through the order
+    crashed,    ///< the writer stores to nowhere, half way through the order
+    thrown,     ///< an exception leaves the order half way; the writer catches it and goes on
+    stopped,    ///< whoever runs the writer stands still half way, until the runner lets it go on
+    slow,       ///< the writer takes kSlow half way
+    scribbled,  ///< the writer stores at the address of the buffer, as if it were its own
+    owner_killed,  ///< SIGKILL for whoever runs the owner, half way through applying the order
     // What a queue or a lock that cannot be trusted would do. For tests of the ledger.
     flipped,  ///< a byte of the order changes on its way
     lost,     ///< the order vanishes on its way
@@ -22,6 +27,8 @@ struct Fault {
   Kind kind = Kind::none;
   std::uint32_t writer = 0;
   std::uint64_t sequence = 0;  ///< the order of that writer that it happens to
+  /// Nobody else begins his order `sequence` before it has happened; see gate.hpp.
+  std::uint32_t has_gate = 0;
 };
 
 struct Workload {

@@ -3,15 +3,14 @@
 
 #include <atomic>
 #include <concepts>
-#include <csignal>
 #include <cstdint>
 #include <vector>
-
-#include <sys/resource.h>
 
 #include <unistd.h>
 
 #include "modes/apply.hpp"
+#include "modes/disaster.hpp"
+#include "modes/gate.hpp"
 #include "modes/order_source.hpp"
 #include "modes/pacer.hpp"
 #include "modes/stage.hpp"
@@ -24,6 +23,7 @@ namespace cortado::modes {
 enum class Put : std::uint8_t {
   taken,     ///< it is applied, or in a queue that keeps it
   rejected,  ///< it can never be applied; the writer goes on with the next one
+  given_up,  ///< an exception left it half way; the writer goes on with the next one
   failed,    ///< nothing more can be put; failure() tells why
 };
 
@@ -45,25 +45,13 @@ void introduce(const Stage& stage, std::uint32_t index, const void* buffer) noex
 /// One writer, or several by one thread, are there: waits until all are and the run starts.
 void wait_for_start(const Stage& stage, std::uint32_t writers = 1) noexcept;
 
-/// The end of a writer half way through an order.
-struct Disaster {
-  Fault::Kind kind;
-  void operator()() const noexcept {
-    if (kind == Fault::Kind::killed) ::kill(::getpid(), SIGKILL);
-    if (kind == Fault::Kind::crashed) {
-      ::signal(SIGSEGV, SIG_DFL);  // whatever watches over this program
-      const volatile std::uintptr_t nowhere = 64;
-      *reinterpret_cast<volatile int*>(nowhere) = 1;  // NOLINT(performance-no-int-to-ptr)
-    }
-  }
-};
-
 /// One writer's run, from the start to the end. See WriterNotes.
 template <Sink Out>
 class WriterBody {
  public:
   WriterBody(const Stage& stage, std::uint32_t index, Out& sink)
-      : workload_(stage.workload()),
+      : stage_(stage),
+        workload_(stage.workload()),
         stop_(stage.head().stop),
         notes_(stage.writer(index)),
         timeline_(stage),
@@ -71,9 +59,7 @@ class WriterBody {
         pacer_(stage),
         sink_(sink),
         index_(index),
-        fault_at_(workload_.fault.kind != Fault::Kind::none && workload_.fault.writer == index
-                      ? workload_.fault.sequence
-                      : UINT64_MAX),
+        fault_at_(is_concerned() ? workload_.fault.sequence : UINT64_MAX),
         sample_mask_((std::uint64_t{1} << workload_.sample_shift) - 1) {}
 
   void run() {
@@ -90,14 +76,19 @@ class WriterBody {
     std::uint64_t sequence = next_;
     for (; sequence < most && !has_failed_; ++sequence) {
       if (stop_.load(std::memory_order_relaxed) != 0) return false;
+      if (sequence == fault_at_ && workload_.fault.has_gate != 0) [[unlikely]] {
+        pass_gate(stage_, index_);
+      }
       if (pacer_.is_on() && !pacer_.wait_for({index_, sequence})) return false;
       // Else it began when the one before was done.
       if (sequence == 0 || pacer_.is_on()) timeline_.begun({index_, sequence});
       notes_.begun.store(sequence + 1, std::memory_order_release);
       if ((sequence & sample_mask_) == 0) begin_sample(sequence);
       Put put = Put::taken;
-      if (sequence == fault_at_) [[unlikely]] {
+      if (sequence == fault_at_ && index_ == workload_.fault.writer) [[unlikely]] {
         put = put_with_fault(sequence);
+        // The next one to look at the buffer is somebody else.
+        if (workload_.fault.has_gate != 0 && put != Put::failed) wait_for_one_through(stage_);
       } else if (sequence != left_out_) [[likely]] {
         put = sink_.put(source_.make({index_, sequence}), nothing_);
       }
@@ -118,14 +109,22 @@ class WriterBody {
   }
 
  private:
+  /// The fault is its own, or it waits for it.
+  bool is_concerned() const noexcept {
+    const Fault& fault = workload_.fault;
+    return fault.has_gate != 0 || (fault.kind != Fault::Kind::none && fault.writer == index_);
+  }
+
   /// False: it ends here.
   bool note(Put put, std::uint64_t sequence) {
     if (put == Put::taken) [[likely]] {
-      notes_.taken.store(sequence + 1 - rejected_, std::memory_order_release);
+      notes_.taken.store(sequence + 1 - not_taken_, std::memory_order_release);
       return true;
     }
     if (put == Put::failed) return false;
-    notes_.rejected.store(++rejected_, std::memory_order_release);
+    auto& what = put == Put::rejected ? notes_.rejected : notes_.given_up;
+    what.fetch_add(1, std::memory_order_release);
+    ++not_taken_;
     return true;
   }
 
@@ -162,13 +161,18 @@ class WriterBody {
         const Put first = sink_.put(source_.make({index_, sequence + 1}), nothing_);
         return first == Put::taken ? sink_.put(source_.make(stamp), nothing_) : first;
       }
-      default: {
-        const Disaster disaster{workload_.fault.kind};
-        return sink_.put(order, disaster);
-      }
+      case Fault::Kind::owner_killed:
+        return sink_.put(order, nothing_);
+      default:
+        try {
+          return sink_.put(order, Disaster(stage_));
+        } catch (const Thrown&) {
+          return Put::given_up;
+        }
     }
   }
 
+  const Stage& stage_;
   const Workload& workload_;
   const std::atomic<std::uint32_t>& stop_;
   WriterNotes& notes_;
@@ -181,7 +185,7 @@ class WriterBody {
   std::uint64_t next_ = 0;  ///< sequence
   bool has_failed_ = false;
   std::uint64_t left_out_ = UINT64_MAX;  ///< was put already
-  std::uint64_t rejected_ = 0;
+  std::uint64_t not_taken_ = 0;          ///< rejected or given up
   std::uint64_t sample_mask_;
   std::uint64_t last_sample_ns_ = 0;  ///< when the latest order that is timed was begun
   std::uint64_t longest_gap_ns_ = 0;

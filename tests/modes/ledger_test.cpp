@@ -239,5 +239,44 @@ TEST_F(LedgerByHand, WithoutABufferWhatWasTakenIsForgottenOrUnread) {
   EXPECT_FALSE(lock.is_clean());
 }
 
+TEST_F(LedgerByHand, AnOrderThatAnExceptionLeftIsDroppedAndNotMissed) {
+  note_all();
+  apply_all_but({1, 50});
+  stage_.head().workload.fault = {modes::Fault::Kind::thrown, 1, 50, 1};
+  stage_.writer(1).taken = kEach - 1;
+  stage_.writer(1).given_up = 1;
+  Ledger wanted = expected();
+  wanted.applied -= 1;
+  wanted.dropped = 1;
+  EXPECT_EQ(ledger(), wanted);
+  EXPECT_TRUE(ledger().is_clean());
+}
+
+TEST_F(LedgerByHand, WhatADeadOwnerHadAppliedIsForgottenAndNoMore) {
+  note_all();
+  for (std::uint64_t s = 40; s < kEach; ++s) {
+    for (std::uint32_t w = 0; w < kWriters; ++w) apply({w, s});
+  }
+  stage_.host().buried = kWriters * 40;
+  Ledger wanted = expected();
+  wanted.forgotten = kWriters * 40;
+  EXPECT_EQ(ledger(), wanted);
+  EXPECT_TRUE(ledger().balances());
+  EXPECT_FALSE(ledger().is_clean());
+  stage_.host().buried = kWriters * 40 - 3;  // three more are missing than it had applied
+  EXPECT_EQ(ledger().forgotten, kWriters * 40 - 3);
+  EXPECT_EQ(ledger().lost, 3U);
+}
+
+TEST_F(LedgerByHand, ASuccessorMayHaveSeenNothingOfAWriter) {
+  note_all();
+  for (std::uint64_t s = 0; s < kEach; ++s) {
+    for (std::uint32_t w = 1; w < kWriters; ++w) apply({w, s});
+  }
+  stage_.host().buried = kEach;
+  EXPECT_EQ(ledger().forgotten, kEach);
+  EXPECT_EQ(ledger().lost, 0U);
+}
+
 }  // namespace
 }  // namespace cortado::lab

@@ -1,0 +1,31 @@
+// What happens to a writer, or to the owner, half way through an order.
+#pragma once
+
+#include <chrono>
+
+#include "modes/stage.hpp"
+
+namespace cortado::modes {
+
+/// Leaves the order by way of everybody's destructors. No std::exception, so that nobody on the way
+/// takes it for his own.
+struct Thrown {};
+
+inline constexpr std::chrono::milliseconds kSlow{200};
+
+/// Called half way through the order that the workload's fault is for; notes on the stage that it
+/// was there. Only the first call does something: a next owner meets the same order again.
+///
+/// In a race, who is not ended by it waits half way until somebody else has come by: what happens
+/// sooner or later happens now, in every run.
+class Disaster {
+ public:
+  explicit Disaster(const Stage& stage) noexcept : stage_(stage) {}
+  void operator()() const;
+
+ private:
+  void happen() const;
+  const Stage& stage_;
+};
+
+}  // namespace cortado::modes
