@@ -138,6 +138,7 @@ inline CLI::Validator duration_ns(std::int64_t least_ns) {
 void add_bench(CLI::App& program, int& status);
 void add_compare(CLI::App& program, int& status);
 void add_demo(CLI::App& program, int& status);
+void add_faults(CLI::App& program, int& status);
 void add_launch(CLI::App& program, int& status);
 void add_owner(CLI::App& program, int& status);
 void add_run(CLI::App& program, int& status);

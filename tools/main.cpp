@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
   add_compare(program, status);
   add_bench(program, status);
   add_verdict(program, status);
+  add_faults(program, status);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {

@@ -1,0 +1,99 @@
+// Each fault in each mode comes out as theory says, and is known to have happened.
+#include "lab/faults.hpp"
+
+#include <csignal>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "modes/disaster.hpp"
+#include "scene.hpp"
+
+namespace cortado::lab {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = modes::Fault::Kind;
+
+std::vector<FaultCell> try_in(std::size_t mode, std::vector<Kind> faults) {
+  FaultPlan plan;
+  plan.modes = {static_cast<std::uint32_t>(mode)};
+  plan.faults = std::move(faults);
+  plan.watchdog = 8s;  // for a busy machine; what hangs, hangs for good
+  auto cells = try_faults(plan);
+  if (!cells) {
+    ADD_FAILURE() << cells.error().text;
+    return {};
+  }
+  return std::move(*cells);
+}
+
+FaultCell cell_of(std::size_t mode, Kind fault) {
+  const auto cells = try_in(mode, {fault});
+  return cells.empty() ? FaultCell{} : cells[0];
+}
+
+class Faults : public EveryMode {};
+
+TEST_P(Faults, AreAsTheorySays) {
+  std::vector<Kind> all;
+  for (const FaultName& fault : all_faults()) all.push_back(fault.kind);
+  const auto cells = try_in(GetParam(), all);
+  EXPECT_EQ(cells.size(), all.size());
+  for (const FaultCell& cell : cells) {
+    SCOPED_TRACE(name_of(cell.fault).name);
+    if (!cell.applies) continue;
+    ASSERT_TRUE(cell.theory);
+    EXPECT_STREQ(to_string(cell.fate), to_string(*cell.theory));
+    EXPECT_NE(cell.run.fault_begun_ns, 0U);
+    EXPECT_TRUE(races() || cell.fate == Fate::hung || cell.run.ledger.balances());
+    const bool went_on = cell.fate == Fate::intact || cell.fate == Fate::garbled;
+    EXPECT_EQ(cell.went_on.has_value(), went_on);
+    if (cell.fault == Kind::slow && mode().sharing == modes::Sharing::mutex) {
+      EXPECT_GE(*cell.went_on, modes::kSlow);  // all wait for the one who has the lock
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Faults, testing::Range<std::size_t>(0, 6), name_of_mode);
+
+constexpr std::size_t kProcessRingIndex = 5;
+
+TEST(Fault, AnOwnerHasASuccessorThatTakesOverItsLanes) {
+  const FaultCell cell = cell_of(kProcessRingIndex, Kind::owner_killed);
+  const Ledger& ledger = cell.run.ledger;
+  EXPECT_EQ(ledger.sent, kFaultWriters * kFaultOrders);
+  EXPECT_EQ(ledger.applied, ledger.sent);  // some to a buffer that is gone
+  EXPECT_EQ(ledger.lost + ledger.duplicated + ledger.reordered + ledger.torn, 0U);
+  EXPECT_GE(ledger.redelivered, 1U);
+  EXPECT_GT(ledger.forgotten, 0U);
+  EXPECT_LE(ledger.forgotten, kFaultWriters * kFaultAt);
+  EXPECT_FALSE(ledger.is_clean());
+}
+
+TEST(Fault, AWriterThatReachesForTheOwnersBufferIsKilledByTheKernel) {
+  const FaultCell cell = cell_of(kProcessRingIndex, Kind::scribbled);
+  ASSERT_EQ(cell.run.writers.size(), kFaultWriters);
+  EXPECT_EQ(cell.run.writers[0].signal, SIGSEGV);
+  EXPECT_EQ(cell.run.writers[0].applied, kFaultAt);
+  EXPECT_EQ(cell.run.ledger.abandoned, 1U);
+}
+
+TEST(Fault, AWriterThatStoodStillComesToItsEnd) {
+  const FaultCell cell = cell_of(kProcessRingIndex, Kind::stopped);
+  EXPECT_TRUE(cell.run.is_complete());
+  EXPECT_TRUE(cell.run.ledger.is_clean());
+}
+
+TEST(Fault, EndsWhenItsCallerSaysSo) {
+  FaultPlan plan;
+  plan.modes = {0};
+  plan.faults = {Kind::none};
+  plan.go_on = [](const Standing&) { return false; };
+  const auto cells = try_faults(plan);
+  ASSERT_FALSE(cells);
+  EXPECT_EQ(cells.error().code, Errc::closing);
+}
+
+}  // namespace
+}  // namespace cortado::lab
