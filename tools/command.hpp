@@ -141,6 +141,7 @@ void add_demo(CLI::App& program, int& status);
 void add_faults(CLI::App& program, int& status);
 void add_launch(CLI::App& program, int& status);
 void add_owner(CLI::App& program, int& status);
+void add_report(CLI::App& program, int& status);
 void add_run(CLI::App& program, int& status);
 void add_verdict(CLI::App& program, int& status);
 void add_write(CLI::App& program, int& status);

@@ -12,10 +12,12 @@
 #include "comparison_run.hpp"
 #include "json_output.hpp"
 #include "lab/compare.hpp"
+#include "lab/cups.hpp"
 #include "lab/design.hpp"
 #include "lab/json.hpp"
 #include "lab/machine.hpp"
 #include "modes/mode.hpp"
+#include "report_output.hpp"
 #include "table.hpp"
 #include "workload_options.hpp"
 
@@ -33,6 +35,7 @@ struct CompareOptions {
   std::vector<double> load;  ///< percent
   bool is_quick = false;
   bool has_grid = false;  ///< one of those above was given
+  std::string report;
 };
 
 constexpr std::chrono::seconds kBudget{165};
@@ -115,6 +118,22 @@ lab::Json figures_of(const CompareOptions& options, const lab::Plan& plan,
   return json;
 }
 
+/// Of the six.
+std::vector<std::uint32_t> modes_of(const lab::Plan& plan) {
+  std::vector<std::uint32_t> chosen;
+  for (const lab::Cell& cell : plan.cells) {
+    if (cell.mode < modes::all_modes().size()) add_once(chosen, cell.mode);
+  }
+  return chosen;
+}
+
+/// What a report shows beside the rates.
+void add_cups(lab::Json& figures, const lab::Plan& plan, std::uint64_t seed, Interrupt& interrupt) {
+  auto cups = lab::fill_cups(modes_of(plan), seed, [&] { return interrupt.number() == 0; });
+  if (!cups) throw why_not_run(cups.error(), interrupt);
+  figures["cups"] = std::move(*cups);
+}
+
 void compare_them(const CompareOptions& options) {
   const lab::Machine machine = lab::this_machine();
   lab::Plan plan = plan_of(options, machine);
@@ -126,12 +145,21 @@ void compare_them(const CompareOptions& options) {
   plan.base = spec_from(options.workload, ListedOrders::repeated, most, interrupt);
   set_time(options, plan);
   JsonOutput json(options.workload.json);
+  ReportOutput report(options.report);
+  check_outputs(json, report);
   raise_descriptor_limit();
 
   const lab::Comparison comparison = run_plan(plan, interrupt);
+  lab::Json figures = figures_of(options, plan, machine, comparison);
+  if (json.wanted() || report.wanted()) {
+    add_cups(figures, plan, options.workload.seed, interrupt);
+  }
   finish(interrupt);
-  if (json.wanted()) json.write(figures_of(options, plan, machine, comparison));
-  if (!json.takes_standard_output()) print(table_of(comparison, machine));
+  json.write(figures);
+  report.write({{"compare", std::move(figures)}});
+  if (!json.takes_standard_output() && !report.takes_standard_output()) {
+    print(table_of(comparison, machine));
+  }
   if (const std::string failures = failures_of(comparison); !failures.empty()) {
     throw Refused{kFailed, "orders or writers of a safe mode were lost, torn or stuck: " +
                                failures + "; look at one by `cortado run`"};
@@ -196,6 +224,8 @@ void add_own_options(CLI::App& compare, CompareOptions& options) {
     quick->excludes(compare.get_option(name));
   }
   compare.get_option("--time")->default_str("");
+  compare.add_option("--report", options.report, "For a page to read, as HTML; see cortado report")
+      ->type_name("FILE");
   options.workload.repeat = 5;
   compare.add_option("--repeat", options.workload.repeat, "How often all of it is run")
       ->check(CLI::Range(1, 10'000))

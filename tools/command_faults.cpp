@@ -20,6 +20,7 @@
 #include "modes/disaster.hpp"
 #include "modes/mode.hpp"
 #include "progress.hpp"
+#include "report_output.hpp"
 #include "workload_options.hpp"
 
 namespace cortado::tools {
@@ -34,6 +35,7 @@ struct FaultsOptions {
   std::uint64_t seed = 1;
   std::int64_t watchdog_ms = 5000;
   std::string json;
+  std::string report;
 };
 
 std::string fault_names() {
@@ -131,13 +133,19 @@ void try_them(const FaultsOptions& options) {
   require(signals);
   Interrupt interrupt(signals);
   JsonOutput json(options.json);
+  ReportOutput report(options.report);
+  check_outputs(json, report);
   raise_descriptor_limit();
 
   const auto cells = run_plan(plan, interrupt);
   finish(interrupt);
   const lab::Machine machine = lab::this_machine();
-  if (json.wanted()) json.write(figures_of(plan, machine, cells));
-  if (!json.takes_standard_output()) print(fault_table(cells) + "On " + to_string(machine) + "\n");
+  const lab::Json figures = figures_of(plan, machine, cells);
+  json.write(figures);
+  report.write({{"faults", figures}});
+  if (!json.takes_standard_output() && !report.takes_standard_output()) {
+    print(fault_table(cells) + "On " + to_string(machine) + "\n");
+  }
   if (const std::string surprises = surprises_of(cells); !surprises.empty()) {
     throw Refused{kFailed, "it came out otherwise than theory says: " + surprises +
                                "; run it again, and tell the maintainers if it stays so"};
@@ -169,6 +177,8 @@ void add_options(CLI::App& faults, FaultsOptions& options) {
       ->transform(duration(kLeastWatchdogMs))
       ->type_name("DURATION")
       ->default_str("5s");
+  faults.add_option("--report", options.report, "For a page to read, as HTML; see cortado report")
+      ->type_name("FILE");
   faults.add_option("--json", options.json, "For all outcomes, as JSON; - is standard output")
       ->type_name("FILE");
 }

@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
   add_bench(program, status);
   add_verdict(program, status);
   add_faults(program, status);
+  add_report(program, status);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {

@@ -67,7 +67,7 @@ Result<void> try_one(const FaultPlan& plan, std::uint32_t mode, FaultCell& cell,
 }  // namespace
 
 const std::vector<FaultName>& all_faults() {
-  static const std::vector<FaultName> all{
+  static const std::vector<FaultName> kAll{
       {Kind::none, "none", "nothing happens"},
       {Kind::thrown, "throws", "an exception leaves the order half way; the writer goes on"},
       {Kind::crashed, "segfault", "the writer stores to nowhere, half way"},
@@ -78,7 +78,7 @@ const std::vector<FaultName>& all_faults() {
       {Kind::owner_killed, "owner-killed",
        "SIGKILL for whoever runs the owner, half way through applying an order"},
   };
-  return all;
+  return kAll;
 }
 
 const FaultName& name_of(Kind kind) {

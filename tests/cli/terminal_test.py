@@ -8,7 +8,7 @@ import harness
 from harness import CliTest, read_until, until
 
 
-COMMANDS = ("bench", "compare", "demo", "faults", "launch", "owner", "run", "verdict", "write")
+COMMANDS = ("bench", "compare", "demo", "faults", "launch", "owner", "report", "run", "verdict", "write")
 
 
 class Terminal(CliTest):

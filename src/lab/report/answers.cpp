@@ -1,0 +1,217 @@
+// The first thing that a reader wants: which mode to choose for what, with the figures that say so.
+#include "lab/report/answers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+
+#include "lab/report/choice.hpp"
+#include "lab/wording.hpp"
+
+namespace cortado::lab {
+namespace {
+
+/// What people come with.
+struct Case {
+  const char* who;
+  std::uint32_t writers;
+  std::uint64_t hold_ns;
+  Trust trust;
+};
+constexpr std::array kCases{
+    Case{"Writers that may crash (plug-ins, parsers, somebody else's code)", 8, 1000, Trust::none},
+    Case{"Threads of one program that never crash", 2, 50, Trust::threads},
+    Case{"Speed above all, and nobody crashes", 4, 10, Trust::all},
+};
+
+/// Those measured on both sides of what was asked for; the same twice, if it was measured.
+struct Around {
+  std::uint64_t below = 0;
+  std::uint64_t above = 0;
+};
+Around around(const std::vector<std::uint64_t>& holds, std::uint64_t hold_ns) {
+  const auto above = std::lower_bound(holds.begin(), holds.end(), hold_ns);
+  if (above == holds.end()) return {holds.back(), holds.back()};
+  if (*above == hold_ns || above == holds.begin()) return {*above, *above};
+  return {*std::prev(above), *above};
+}
+
+std::uint32_t nearest(const std::vector<std::uint32_t>& writers, std::uint32_t wanted) {
+  const auto distance = [wanted](std::uint32_t n) {
+    return std::abs(std::log(static_cast<double>(n) / wanted));
+  };
+  return *std::min_element(writers.begin(), writers.end(),
+                           [&](auto a, auto b) { return distance(a) < distance(b); });
+}
+
+std::string point_text(const StudyPoint& point) {
+  return point.mode + " " + rate_text(point.rate->median) + " orders/s (" +
+         rate_text(point.rate->lowest) + " to " + rate_text(point.rate->highest) + ")";
+}
+
+std::string times_text(const StudyPoint& of, const StudyPoint& to) {
+  return rate_text(of.rate->median / to.rate->median);
+}
+
+std::string where_text(std::uint32_t writers, std::uint64_t hold_ns) {
+  return "With " + counted(writers, "writer") + " and " + work_text(hold_ns) + " on each order: ";
+}
+
+/// What was measured there.
+std::string evidence(const Choice& choice, std::uint32_t writers, std::uint64_t hold_ns) {
+  std::string text = where_text(writers, hold_ns);
+  for (const StudyPoint* point : choice.best) {
+    text += (point == choice.best[0] ? "" : ", ") + point_text(*point);
+  }
+  if (choice.best.size() > 1) text += ", whose intervals overlap, so that none is the faster";
+  text += ". ";
+  if (choice.next != nullptr) {
+    text += "The next, " + point_text(*choice.next) + ", is slower: the first has " +
+            times_text(*choice.best[0], *choice.next) + " times its rate. ";
+  }
+  return text;
+}
+
+std::string price(const Choice& choice) {
+  if (choice.not_trusted == nullptr) return {};
+  return "The fastest of all others, which will not do here, is " +
+         point_text(*choice.not_trusted) + "; the choice has " +
+         times_text(*choice.best[0], *choice.not_trusted) + " times its rate. ";
+}
+
+std::string crowd(const Choice& choice, std::uint32_t cores) {
+  const bool is_crowded =
+      std::any_of(choice.best.begin(), choice.best.end(),
+                  [](const StudyPoint* point) { return point->is_oversubscribed; });
+  if (!is_crowded) return {};
+  return "More runners than the " + counted(cores, "processor") +
+         " of this machine: the scheduler is measured, too. ";
+}
+
+std::string survival_text(const Study& study, const Choice& choice) {
+  std::string text;
+  for (const StudyPoint* point : choice.best) {
+    const Survival survival = survival_of(study, point->mode);
+    text += "A writer of " + point->mode +
+            " that throws, crashes, is killed, is stopped or writes wildly leaves all others and "
+            "the buffer intact (" +
+            (survival.was_seen ? "each was tried, see the faults"
+                               : "theory, not tried here: run cortado faults") +
+            "). ";
+  }
+  return text;
+}
+
+/// Why the others are not: of each, what becomes of it.
+std::string ruled_out_text(const Study& study, const StudyComparison& comparison) {
+  std::string text;
+  for (const std::string& mode : comparison.modes()) {
+    const Survival survival = survival_of(study, mode);
+    if (survival.survives || mode.find("race") != std::string::npos) continue;
+    text += (text.empty() ? "Ruled out: " : "; ") + mode + ": " + survival.worst;
+  }
+  return text.empty() ? text : text + ".";
+}
+
+/// The modes that are best on both sides.
+std::vector<std::string> common_names(const Choice& below, const Choice& above) {
+  std::vector<std::string> names = names_of(below);
+  const std::vector<std::string> others = names_of(above);
+  names.erase(std::remove_if(names.begin(), names.end(),
+                             [&](const std::string& name) {
+                               return std::find(others.begin(), others.end(), name) == others.end();
+                             }),
+              names.end());
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+/// "process-ring", "thread-mutex (or thread-ring: no certain difference)"
+std::string named(const std::vector<std::string>& names) {
+  if (names.size() == 1) return names[0];
+  return names[0] + " (or " + joined({names.begin() + 1, names.end()}) +
+         ": no certain difference, so take the simplest)";
+}
+
+std::string answer_text(const Choice& below, const Choice& above, const Around& holds) {
+  if (below.best.empty() || above.best.empty()) {
+    return "Nothing that was measured here will do: no safe mode came out clean.";
+  }
+  const auto names = common_names(below, above);
+  if (!names.empty()) return "Choose " + named(names) + ".";
+  return "Choose " + named(names_of(below)) + " up to " + work_text(holds.below) + ", " +
+         named(names_of(above)) + " from " + work_text(holds.above) +
+         " on; in between, measure your own.";
+}
+
+ReportAnswer answer(const Study& study, const StudyComparison& comparison, const Case& asked) {
+  const std::uint32_t writers = nearest(comparison.writers(), asked.writers);
+  const Around holds = around(comparison.holds(), asked.hold_ns);
+  const Choice below = choose(study, comparison, writers, holds.below, asked.trust);
+  const Choice above = choose(study, comparison, writers, holds.above, asked.trust);
+  ReportAnswer answer;
+  answer.question = std::string(asked.who) + ": " + counted(asked.writers, "writer") + ", " +
+                    work_text(asked.hold_ns) + " on each order";
+  answer.answer = answer_text(below, above, holds);
+  if (below.best.empty() || above.best.empty()) return answer;
+  const auto tell = [&](const Choice& choice, std::uint64_t hold) {
+    answer.because.push_back(evidence(choice, writers, hold) + price(choice) +
+                             crowd(choice, comparison.cores()));
+  };
+  tell(below, holds.below);
+  if (holds.above != holds.below) tell(above, holds.above);
+  if (asked.trust == Trust::none) {
+    answer.because.push_back(survival_text(study, below) + ruled_out_text(study, comparison));
+  }
+  if (writers != asked.writers || (holds.below == holds.above && holds.below != asked.hold_ns)) {
+    answer.because.push_back("This is the nearest that was measured.");
+  }
+  return answer;
+}
+
+}  // namespace
+
+std::vector<ReportAnswer> answers_from(const Study& study, const StudyComparison& comparison) {
+  std::vector<ReportAnswer> answers;
+  for (const Case& asked : kCases) answers.push_back(answer(study, comparison, asked));
+  return answers;
+}
+
+ReportTable map_of(const Study& study, const StudyComparison& comparison, Trust trust) {
+  ReportTable map;
+  map.head.emplace_back("work on each order");
+  for (const std::uint32_t writers : comparison.writers()) {
+    map.head.push_back(counted(writers, "writer"));
+  }
+  for (const std::uint64_t hold : comparison.holds()) {
+    auto& row = map.rows.emplace_back();
+    row.push_back({work_text(hold)});
+    for (const std::uint32_t writers : comparison.writers()) {
+      const Choice choice = choose(study, comparison, writers, hold, trust);
+      if (choice.best.empty()) {
+        row.push_back({"-", "none"});
+        continue;
+      }
+      std::string text = joined(names_of(choice));
+      if (choice.next != nullptr) {
+        text += ", " + times_text(*choice.best[0], *choice.next) + " x " + choice.next->mode;
+      }
+      const bool all_rings = std::all_of(
+          choice.best.begin(), choice.best.end(),
+          [](const auto* point) { return point->mode.find("ring") != std::string::npos; });
+      const bool some_ring = std::any_of(
+          choice.best.begin(), choice.best.end(),
+          [](const auto* point) { return point->mode.find("ring") != std::string::npos; });
+      row.push_back({text, all_rings ? "message" : some_ring ? "tie" : "lock"});
+    }
+  }
+  return map;
+}
+
+}  // namespace cortado::lab

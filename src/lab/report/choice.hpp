@@ -1,0 +1,49 @@
+// Which mode to choose: the rule.
+//
+// Of the modes that are trusted with what may happen, the one with the highest median rate; and
+// with it each whose interval overlaps its own, because the figures do not tell these apart.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lab/report/study.hpp"
+
+namespace cortado::lab {
+
+/// What may happen to a writer.
+enum class Trust : std::uint8_t {
+  none,     ///< it may crash, be killed, stand still, or write wildly
+  all,      ///< nothing
+  threads,  ///< nothing, and all writers are threads of one process
+};
+
+/// Whether whatever happens to a writer of that mode leaves the others and the buffer intact; by
+/// what was seen, else by what theory says.
+struct Survival {
+  bool survives = false;
+  bool was_seen = false;
+  std::string worst;  ///< "hung when killed"; empty: nothing
+};
+Survival survival_of(const Study& study, const std::string& mode);
+
+/// A mode whose orders came out whole in every run, and that is no race.
+bool is_candidate(const StudyPoint& point);
+
+struct Choice {
+  std::vector<const StudyPoint*> best;      ///< the fastest first; empty: there is no candidate
+  const StudyPoint* next = nullptr;         ///< the best of those that are slower for certain
+  const StudyPoint* not_trusted = nullptr;  ///< the fastest candidate that the trust rules out
+};
+
+Choice choose(const Study& study, const StudyComparison& comparison, std::uint32_t writers,
+              std::uint64_t hold_ns, Trust trust);
+
+/// Of modes that the figures do not tell apart, somebody who must choose takes the simplest.
+std::vector<std::string> simplest_first(std::vector<std::string> names);
+/// The best, simplest first.
+std::vector<std::string> names_of(const Choice& choice);
+
+}  // namespace cortado::lab

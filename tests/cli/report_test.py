@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""cortado report: a page of figures, whole in itself, and figures that follow from their runs."""
+import html.parser
+import json
+import re
+
+import harness
+from harness import CliTest
+
+NOT_BUILT_IN = 69
+
+
+class Page(html.parser.HTMLParser):
+    """What a structure of elements says, for a test."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open, self.text = [], [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes), [name for name, _ in self.open]))
+        if tag not in ("meta", "br"):
+            self.open.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        if self.open:
+            tag, attributes = self.open[-1]
+            key = (tag, attributes.get("id"))
+            self.text[key] = self.text.get(key, "") + data
+
+    def all(self, tag):
+        return [attributes for name, attributes, _ in self.elements if name == tag]
+
+
+class Report(CliTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.figures = {}
+
+    def setUp(self):
+        super().setUp()
+        if self.run_it("report", "--output", "-", self.written("faults")).end()[0] == NOT_BUILT_IN:
+            self.skipTest("this cortado was built without the library for charts")
+
+    def measured(self, command):
+        """The figures of one small run, made once for all tests."""
+        if command not in self.figures:
+            args = {"compare": ["--writers", "1,2", "--hold", "0ns,1us", "--orders", "2000", "--repeat",
+                                "2"],
+                    "faults": ["--mode", "thread-mutex,process-ring", "--fault", "none,killed"]}
+            path = self.folder / "measured"
+            self.assert_ended_in_order(self.run_it(command, *args[command], "--json", path))
+            Report.figures[command] = json.loads(path.read_text())
+        return json.loads(json.dumps(self.figures[command]))
+
+    def written(self, command, figures=None, name=None):
+        path = self.folder / (name or f"{command}.json")
+        path.write_text(json.dumps(figures or self.measured(command)))
+        return path
+
+    def page(self, *files):
+        out = self.assert_ended_in_order(self.run_it("report", "-o", self.folder / "page.html", *files))
+        self.assertIn(b"page.html: ", out)
+        return (self.folder / "page.html").read_text()
+
+    def test_it_is_one_file_that_asks_for_nothing(self):
+        text = self.page(self.written("compare"), self.written("faults"))
+        page = Page(text)
+        for tag, attributes, _ in page.elements:
+            for name in ("src", "srcset", "data", "action", "poster"):
+                self.assertNotIn(name, attributes, (tag, attributes))
+            self.assertRegex(attributes.get("href", "#"), r"^#", (tag, attributes))
+        self.assertEqual(page.all("link"), [])
+        own = re.sub(r"/\*!.*?\*/", "", text, flags=re.S)  # the library's notice names its home
+        own = re.sub(r"http://www\.w3\.org/\d+/\w+", "", own)  # a name, nowhere to go to
+        self.assertNotRegex(own.replace("https://www.chartjs.org", ""), r"https?://")
+        self.assertNotRegex(own, r"@import|url\(\s*['\"]?(?!#|data:)[a-z/]")
+        policy = [m["content"] for m in page.all("meta") if m.get("http-equiv")]
+        self.assertEqual(len(policy), 1)
+        self.assertIn("default-src 'none'", policy[0])
+
+    def test_each_chart_has_a_label_and_its_table(self):
+        page = Page(self.page(self.written("compare"), self.written("faults")))
+        charts = json.loads(page.text[("script", "charts")])
+        canvases = page.all("canvas")
+        self.assertEqual([int(c["data-chart"]) for c in canvases], list(range(len(charts))))
+        self.assertGreater(len(charts), 5)
+        for canvas in canvases:
+            self.assertEqual(canvas["role"], "img")
+            self.assertGreater(len(canvas["aria-label"]), 40)
+        in_details = [1 for tag, _, above in page.elements if tag == "table" and "details" in above]
+        self.assertEqual(len(in_details), len(charts))
+        headings = [a for tag, a, above in page.elements if tag == "th" and "thead" in above]
+        self.assertTrue(all(a.get("scope") == "col" for a in headings))
+        self.assertTrue(page.all("details"))
+        self.assertEqual(page.all("html")[0].get("lang"), "en")
+
+    def test_it_says_which_mode_to_choose(self):
+        text = self.page(self.written("compare"), self.written("faults"))
+        for words in ("Which mode for what", "8 writers, 1 us of work", "2 writers, 50 ns of work",
+                      "4 writers, 10 ns of work", "Choose process-ring.", "If a writer may crash"):
+            self.assertIn(words, text)
+
+    def test_the_rule_follows_the_figures(self):
+        figures = self.measured("compare")
+        for point in figures["points"]:
+            rate = 9e6 if point["mode"] == "thread-mutex" else 1e6
+            point["throughput_per_s"] = {"median": rate, "lowest": rate, "highest": rate}
+        text = self.page(self.written("compare", figures), self.written("faults"))
+        self.assertIn("Choose thread-mutex.", text)
+        self.assertIn("Choose process-ring.", text)  # where a writer may crash, nothing else will do
+        for point in figures["points"]:
+            point["throughput_per_s"] = {"median": 1e6, "lowest": 9e5, "highest": 2e6}
+        text = self.page(self.written("compare", figures))
+        self.assertIn("none is the faster", text)
+
+    def test_what_survives_is_told_by_what_was_seen(self):
+        faults = self.measured("faults")
+        faults["cells"] = [cell for cell in faults["cells"] if cell["mode"] == "process-ring"]
+        for cell in faults["cells"]:
+            cell.update(outcome="garbled", as_theory=False)
+        text = self.page(self.written("compare"), self.written("faults", faults))
+        self.assertIn("no safe mode came out clean", text)
+        self.assertIn("not intact (!)", text)
+
+    def test_texts_of_a_file_stay_texts(self):
+        figures = self.measured("compare")
+        evil = "</script><script>alert('&')</script><!--"
+        figures["context"]["cpu"] = evil
+        figures["advice"] = [evil]
+        for point in figures["points"]:
+            if point["mode"] == "process-ring":
+                point["mode"] = evil
+        page = Page(self.page(self.written("compare", figures)))
+        self.assertEqual(len(page.all("script")), 3)
+        charts = json.loads(page.text[("script", "charts")])
+        self.assertIn(evil, [series["name"] for series in charts[0]["series"]])
+
+    def test_files_of_different_machines_are_said_to_be(self):
+        other = self.measured("compare")
+        other["context"]["cpu"] = "Another One"
+        one = self.written("compare")
+        self.assertNotIn("different machines", self.page(one, self.written("faults")))
+        text = self.page(one, self.written("compare", other, "other.json"))
+        self.assertIn("different machines", text)
+        self.assertIn("Another One", text)
+        self.assertIn("other.json", text)
+
+    def test_report_of_a_run_is_the_report_of_its_figures(self):
+        page, figures = self.folder / "page.html", self.folder / "figures"
+        self.assert_ended_in_order(self.run_it(
+            "compare", "--modes", "thread-race,process-ring", "--writers", "1", "--orders", "1000", "--repeat", "1",
+            "--json", figures, "--report", page))
+        again = self.page(figures)
+        self.assertEqual(page.read_text().replace(">compare<", f">{figures}<"), again)
+        cups = json.loads(figures.read_text())["cups"]
+        self.assertEqual([(c["mode"], c["is_whole"]) for c in cups],
+                         [("thread-race", False), ("process-ring", True)])
+        self.assertIn("Tea no sugar", again)
+        self.assert_ended_in_order(self.run_it("faults", "--mode", "process-ring", "--fault", "none",
+                                               "--report", page))
+        self.assertIn("Who survives what", page.read_text())
+
+    def test_check_computes_every_figure_again(self):
+        compare, faults = self.written("compare"), self.written("faults")
+        out = self.assert_ended_in_order(self.run_it("report", "--check", compare, faults)).decode()
+        counts = [int(n) for n in re.findall(r": (\d+) figures computed again from its runs, 0 differ", out)]
+        self.assertEqual(len(counts), 2)
+        self.assertGreater(counts[0], 24 * 20)
+
+    def test_check_finds_what_was_changed(self):
+        def changed(change):
+            figures = self.measured("compare")
+            change(figures["points"][1])
+            return self.written("compare", figures)
+
+        def median(point):
+            point["throughput_per_s"]["median"] *= 1.01
+
+        def ratio(point):
+            point["ratio_to_thread_mutex"]["highest"] *= 1.01
+
+        def ledger(point):
+            point["sum"]["applied"] += 1
+
+        def run(point):
+            point["runs"][0]["throughput_per_s"] *= 1.01
+
+        for change in (median, ratio, ledger, run):
+            status, out, err = self.run_it("report", "--check", changed(change)).end()
+            self.assertEqual((status, len(err)), (1, 1), change)
+            self.assertIn(b"follows from the runs", out)
+
+    def test_what_is_no_file_of_figures_is_refused(self):
+        for name, text in (("empty", ""), ("text", "hello"), ("other", "{}"), ("cut", '{"schema": "co'),
+                           ("schema", '{"schema": "cortado-run-1"}'), ("list", "[1]"),
+                           ("bare", '{"schema": "cortado-compare-1"}'),
+                           ("wrong", '{"schema": "cortado-faults-1", "context": {}, "faults": 3, "cells": 1}')):
+            path = self.folder / name
+            path.write_text(text)
+            for more in ([], ["--check"]):
+                self.assert_refused(self.run_it("report", path, *more).end(), 65, str(path))
+        self.assert_refused(self.run_it("report", "/nowhere").end(), 65, "/nowhere")
+        self.assert_refused(self.run_it("report").end(), 64)
+        got = self.run_it("report", self.written("faults"), "-o", "/nowhere/page").end()
+        self.assert_refused(got, 73, "/nowhere/page")
+        got = self.run_it("faults", "--json", "-", "--report", "-").end()
+        self.assert_refused(got, 64, "--json and --report")
+
+
+if __name__ == "__main__":
+    harness.main()
