@@ -25,7 +25,7 @@ void crash() noexcept {
 
 /// Over the bytes of the order, where this writer has the buffer; else where the owner has it.
 /// Nobody may do this, so nobody watches: it is no race that a sanitizer should tell of.
-[[gnu::no_sanitize("thread", "address")]] void scribble(const Stage& stage) noexcept {
+__attribute__((no_sanitize("thread", "address"))) void scribble(const Stage& stage) noexcept {
   const Workload& workload = stage.workload();
   std::uint64_t address =
       stage.writer(workload.fault.writer).buffer_address.load(std::memory_order_relaxed);
