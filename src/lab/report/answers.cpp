@@ -132,11 +132,11 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-/// "process-ring", "thread-mutex (or thread-ring: no certain difference)"
+/// "process-ring", "thread-mutex, the simplest of 2 that show no certain difference"
 std::string named(const std::vector<std::string>& names) {
   if (names.size() == 1) return names[0];
-  return names[0] + " (or " + joined({names.begin() + 1, names.end()}) +
-         ": no certain difference, so take the simplest)";
+  return names[0] + ", the simplest of " + std::to_string(names.size()) +
+         " that show no certain difference";
 }
 
 std::string answer_text(const Choice& below, const Choice& above, const Around& holds) {
@@ -170,7 +170,7 @@ ReportAnswer answer(const Study& study, const StudyComparison& comparison, const
     answer.because.push_back(survival_text(study, below) + ruled_out_text(study, comparison));
   }
   if (writers != asked.writers || (holds.below == holds.above && holds.below != asked.hold_ns)) {
-    answer.because.push_back("This is the nearest that was measured.");
+    answer.because.emplace_back("This is the nearest that was measured.");
   }
   return answer;
 }
@@ -179,6 +179,7 @@ ReportAnswer answer(const Study& study, const StudyComparison& comparison, const
 
 std::vector<ReportAnswer> answers_from(const Study& study, const StudyComparison& comparison) {
   std::vector<ReportAnswer> answers;
+  answers.reserve(kCases.size());
   for (const Case& asked : kCases) answers.push_back(answer(study, comparison, asked));
   return answers;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "lab/collect.hpp"
 #include "lab/summary.hpp"
 
 namespace cortado::lab {
@@ -49,9 +50,27 @@ bool is_finished(const Json& run) {
   return run.at("outcome") == "finished";
 }
 
+/// Of what later versions write, too: only if it is there.
+void check_derived(Checker& checker, const std::string& where, const Json& run) {
+  const auto applied = run.at("ledger").at("applied").get<double>();
+  const auto per_order = [&](const char* figure, const Json& parts) {
+    if (!run.contains(figure) || applied == 0) return;
+    double sum = 0;
+    for (const Json& part : parts) sum += part.get<double>();
+    checker.expect(where + " " + figure, run[figure], sum / applied);
+  };
+  per_order("cpu_ns_per_order", run.at("cpu_ns"));
+  per_order("switches_per_order", run.at("context_switches"));
+  if (run.contains("per_writer_per_s")) {
+    checker.expect(where + " fairness_jain", run.at("fairness_jain"),
+                   fairness_jain(run["per_writer_per_s"].get<std::vector<double>>()));
+  }
+}
+
 void check_run(Checker& checker, const std::string& where, const Json& run) {
   const Json& ledger = run.at("ledger");
   checker.expect(where + " ledger.balances", ledger.at("balances"), balances(ledger));
+  check_derived(checker, where, run);
   if (!is_finished(run) || run.at("wall_ns") == 0) return;
   checker.expect(where + " throughput_per_s", run.at("throughput_per_s"),
                  ledger.at("applied").get<double>() * 1e9 / run.at("wall_ns").get<double>());
@@ -103,22 +122,31 @@ const Json* base_of(const Json& points, const Json& point) {
   return base == points.end() ? nullptr : &*base;
 }
 
+/// Every figure of a point that sums up one of the same name in its runs.
+void check_summaries(Checker& checker, const std::string& where, const Json& point) {
+  for (const auto& [figure, is] : point.items()) {
+    if (!is.is_object() || !is.contains("median") || figure == "ratio_to_thread_mutex") continue;
+    std::vector<double> values;
+    for (const Json& run : point.at("runs")) {
+      if (is_finished(run)) values.push_back(run.at(figure).get<double>());
+    }
+    check_summary(checker, where + " " + figure, is, values);
+  }
+}
+
 void check_point(Checker& checker, const Json& points, const Json& point) {
   const std::string where = point.at("mode").get<std::string>() + ", " +
                             point.at("writers").dump() + " writers, " + point.at("hold_ns").dump() +
                             " ns:";
-  std::vector<double> rates;
   std::uint64_t unfinished = 0;
   for (const Json& run : point.at("runs")) {
     check_run(checker, where, run);
-    if (is_finished(run)) {
-      rates.push_back(run.at("throughput_per_s").get<double>());
-    } else {
-      ++unfinished;
-    }
+    unfinished += is_finished(run) ? 0 : 1;
   }
   checker.expect(where + " unfinished", point.at("unfinished"), unfinished);
-  check_summary(checker, where + " throughput_per_s", point.at("throughput_per_s"), rates);
+  checker.expect(where + " has a rate", !point.at("throughput_per_s").is_null(),
+                 unfinished < point.at("runs").size());
+  check_summaries(checker, where, point);
   check_ledgers(checker, where, point);
   if (const Json* const base = base_of(points, point); base != nullptr) {
     check_summary(checker, where + " ratio_to_thread_mutex", point.at("ratio_to_thread_mutex"),

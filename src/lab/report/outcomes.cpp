@@ -104,8 +104,8 @@ void add_cups(ReportSection& section, const StudyComparison& comparison) {
   ReportFigure figure;
   figure.title = "The cup that each mode leaves";
   figure.says =
-      "The orders: a Choca, b Mocha with Milk, c Banana Shake, d Tea no sugar. Below each letter, "
-      "whose it is.";
+      "The orders: a Choca, b Mocha with Milk, c Banana Shake, d Tea no sugar. Beside each cup, "
+      "whose letter stands in each place.";
   figure.table.head = {"mode", "cup", "whose letters", "what it is"};
   for (const StudyCup& cup : comparison.cups) {
     figure.table.rows.push_back(

@@ -39,7 +39,7 @@
     return from + part * (scale.getPixelForValue(above) - from);
   }
 
-  const extras = (chart, ink, ground) => ({
+  const extras = (chart, ink) => ({
     id: "extras",
     afterDatasetsDraw(drawn) {
       const pen = drawn.ctx, x = drawn.scales.x, y = drawn.scales.y, area = drawn.chartArea;
@@ -67,15 +67,6 @@
         pen.beginPath(); pen.moveTo(at, area.top); pen.lineTo(at, area.bottom); pen.stroke();
         pen.fillText(chart.mark.at + " " + chart.mark.label, at + 4, area.bottom - 6);
       }
-      if (chart.level) {
-        const height = y.getPixelForValue(chart.level.value), width = pen.measureText(chart.level.label).width;
-        pen.setLineDash([1, 3]);
-        pen.beginPath(); pen.moveTo(area.left, height); pen.lineTo(area.right, height); pen.stroke();
-        pen.fillStyle = ground;
-        pen.fillRect(area.left + 3, height - 15, width + 6, 13);
-        pen.fillStyle = ink;
-        pen.fillText(chart.level.label, area.left + 6, height - 5);
-      }
       pen.restore();
     },
   });
@@ -91,6 +82,13 @@
       showLine: chart.kind !== "points", spanGaps: true,
     };
   }
+
+  /// What no mode has, but all are held against: the same for every number of writers.
+  const level = (chart, ink) => ({
+    label: chart.level.label, data: chart.x.labels.map(() => chart.level.value),
+    borderColor: ink, backgroundColor: ink, borderWidth: 1, borderDash: [1, 3],
+    pointStyle: "line", pointRadius: 0,
+  });
 
   function axis(is, ink, rule, unit) {
     return {
@@ -134,7 +132,8 @@
       type: "line",
       data: {
         labels: chart.x.labels,
-        datasets: chart.series.map((series, at) => dataset(chart, series, at)),
+        datasets: [...chart.series.map((series, at) => dataset(chart, series, at)),
+          ...(chart.level ? [level(chart, ink)] : [])],
       },
       options: {
         animation: false, responsive: true, maintainAspectRatio: false,
@@ -153,7 +152,7 @@
           },
         },
       },
-      plugins: [extras(chart, ink, colour("--ground"))],
+      plugins: [extras(chart, ink)],
     });
   }
 
