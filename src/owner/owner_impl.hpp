@@ -226,17 +226,17 @@ struct Owner::Impl {
   std::uint32_t next_pending = 0;
   bool knocking = false;          ///< the next look at the control plane will find more
   bool door_shut = false;         ///< the listener is not watched, door_timer is set
+  bool resting = false;           ///< rest_timer is set
   clock::time_point knocks_paid;  ///< when all knocks so far are paid off
   std::uint64_t lanes_made = 0;
   clock::time_point turnovers_paid;   ///< when all turnovers so far are paid off
-  bool resting = false;               ///< rest_timer is set
   std::unique_ptr<std::byte[]> copy;  ///< the private copy of the message being handled
   owner::HeldReply held_reply;        ///< with a kept state
 
   std::deque<Event> events;
   std::uint64_t dropped_events = 0;
-  unsigned drains_until_look = 0;
   clock::time_point served_at;
+  unsigned drains_until_look = 0;
   bool departures = false;  ///< some lane is leaving
   bool wakes_owed = false;  ///< some writer's wake-up could not be sent
   bool news = false;        ///< an event came since the last wait: the caller may not know yet
