@@ -20,7 +20,7 @@ bool has_steady_ticks() noexcept {
 
 }  // namespace
 
-const bool ticks_are_steady = has_steady_ticks();
+const bool kTicksAreSteady = has_steady_ticks();
 
 TickMoment TickMoment::now() noexcept {
   const auto ns = std::chrono::steady_clock::now().time_since_epoch();

@@ -11,13 +11,13 @@
 namespace cortado::os {
 
 /// The count goes at one rate on all processors, also while they sleep.
-extern const bool ticks_are_steady;
+extern const bool kTicksAreSteady;
 
 /// Never goes back on one thread, and is the same for all processes of a machine. Where the
 /// processor's count is not steady: nanoseconds of steady_clock.
 inline std::uint64_t ticks() noexcept {
 #if defined(__x86_64__)
-  if (ticks_are_steady) [[likely]] {
+  if (kTicksAreSteady) [[likely]] {
     return __rdtsc();
   }
 #endif
