@@ -4,13 +4,13 @@
 namespace cortado::lab {
 namespace {
 
-using Cell = ReportTable::Cell;
+using TableCell = ReportTable::Cell;
 
 std::string look_of(const std::string& outcome) {
   return outcome == "all dead" ? "dead" : outcome;
 }
 
-Cell cell_of(const StudyCell* cell) {
+TableCell cell_of(const StudyCell* cell) {
   if (cell == nullptr || !cell->outcome) return {"-", "none"};
   std::string text = *cell->outcome;
   if (cell->theory && *cell->theory != *cell->outcome) text += ", not " + *cell->theory + " (!)";
@@ -51,7 +51,7 @@ ReportFigure recovery_figure(const StudyFaults& faults) {
   Json labels = Json::array();
   for (const auto& [fault, says] : faults.faults) {
     labels.push_back(fault);
-    auto& row = figure.table.rows.emplace_back(std::vector<Cell>{{fault}});
+    auto& row = figure.table.rows.emplace_back(std::vector<TableCell>{{fault}});
     for (const std::string& mode : faults.modes) {
       const StudyCell* const cell = faults.find(mode, fault);
       if (cell != nullptr && cell->went_on_ns) {
@@ -92,7 +92,7 @@ void add_faults(ReportSection& section, const StudyFaults& faults) {
   matrix.table.head = {"fault"};
   matrix.table.head.insert(matrix.table.head.end(), faults.modes.begin(), faults.modes.end());
   for (const auto& [fault, says] : faults.faults) {
-    auto& row = matrix.table.rows.emplace_back(std::vector<Cell>{{fault}});
+    auto& row = matrix.table.rows.emplace_back(std::vector<TableCell>{{fault}});
     for (const std::string& mode : faults.modes) row.push_back(cell_of(faults.find(mode, fault)));
   }
   section.figures.push_back(std::move(matrix));

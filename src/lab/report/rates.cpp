@@ -8,7 +8,7 @@
 namespace cortado::lab {
 namespace {
 
-using Cell = ReportTable::Cell;
+using TableCell = ReportTable::Cell;
 
 Json labels_of(const std::vector<std::uint32_t>& writers) {
   Json labels = Json::array();
@@ -24,7 +24,7 @@ std::string damage_text(const StudyPoint& point) {
   return text;
 }
 
-Cell rate_cell(const StudyPoint* point) {
+TableCell rate_cell(const StudyPoint* point) {
   if (point == nullptr) return {"not measured", "none"};
   if (!point->rate) return {"no rate: it did not finish", "bad"};
   return {rate_text(point->rate->median) + " (" + rate_text(point->rate->lowest) + " to " +
@@ -75,7 +75,7 @@ ReportTable table_over_writers(const StudyComparison& comparison, std::uint64_t 
     table.head.push_back(counted(writers, "writer"));
   }
   for (const std::string& mode : comparison.modes()) {
-    auto& row = table.rows.emplace_back(std::vector<Cell>{{mode}});
+    auto& row = table.rows.emplace_back(std::vector<TableCell>{{mode}});
     for (const std::uint32_t writers : comparison.writers()) {
       row.push_back(cell(comparison.find(mode, writers, hold)));
     }
@@ -169,7 +169,7 @@ ReportFigure load_figure(const StudyComparison& comparison) {
   Json series = Json::array();
   for (const std::string& mode : comparison.modes()) {
     Json values = Json::array();
-    std::vector<Cell> row{{mode}};
+    std::vector<TableCell> row{{mode}};
     for (const double part : parts) {
       const auto found = std::find_if(
           comparison.loads.begin(), comparison.loads.end(),
@@ -217,7 +217,8 @@ void add_costs(ReportSection& section, const StudyComparison& comparison) {
                         {"series", series_of(comparison, hold, value)},
                         {"mark", {{"at", comparison.cores()}, {"label", "processors"}}}};
     figure.table = table_over_writers(comparison, hold, [&](const StudyPoint* point) {
-      return point != nullptr && point->rate ? Cell{text(value(*point))} : Cell{"-", "none"};
+      return point != nullptr && point->rate ? TableCell{text(value(*point))}
+                                             : TableCell{"-", "none"};
     });
     section.figures.push_back(std::move(figure));
   };

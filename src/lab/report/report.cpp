@@ -10,7 +10,7 @@
 namespace cortado::lab {
 namespace {
 
-using Cell = ReportTable::Cell;
+using TableCell = ReportTable::Cell;
 
 std::string machine_text(const Json& context) {
   return std::to_string(context.at("cores").get<std::uint64_t>()) + " x " +
