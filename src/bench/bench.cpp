@@ -35,7 +35,7 @@ nanoseconds duration_at(const Point& point, nanoseconds duration) noexcept {
 
 /// Joining takes its time; a run that nobody ends takes for ever.
 nanoseconds watchdog_at(const Point& point, nanoseconds duration) noexcept {
-  return 10 * duration + std::chrono::seconds(20) + point.writers * std::chrono::milliseconds(100);
+  return 10 * duration + std::chrono::seconds(60) + point.writers * std::chrono::milliseconds(100);
 }
 
 Result<Figures> measure(const Plan& plan, const Entry& entry, const GoOn& go_on) {

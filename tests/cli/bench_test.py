@@ -8,6 +8,7 @@ import signal
 import harness
 from harness import CliTest, read_until, until
 
+harness.WATCHDOG = 250  # it polls: on a busy machine it waits for its processors again and again
 QUICK = ("--repetitions", "1", "--duration", "1ms")
 
 
@@ -59,7 +60,7 @@ class Bench(CliTest):
 
     def test_everybody_takes_part_or_is_skipped_with_a_reason(self):
         table, figures = self.measured(*QUICK, "--points", "throughput,round-trip,fan-in",
-                                       "--size", "16,64", "--writers", "1,3")
+                                       "--size", "64", "--writers", "3")
         self.assertEqual(figures["schema"], "cortado-bench-1")
         for key in ("cores", "cpu", "kernel", "compiler", "command_line", "options"):
             self.assertIn(key, figures["context"])
