@@ -11,6 +11,8 @@ namespace cortado::bench {
 namespace {
 
 constexpr std::string_view kMutex = "thread-mutex";
+/// In less, a busy machine may not get to a single order.
+constexpr std::chrono::milliseconds kShortest{100};
 
 Contestant::Run no_run(const Point& /*point*/) {
   return nullptr;
@@ -35,7 +37,7 @@ Result<Figures> run_lock(const Contestant& contestant, const Setting& setting, c
       static_cast<std::uint32_t>(std::find(all.begin(), all.end(), mode) - all.begin());
   spec.workload.writers = setting.writers();
   spec.workload.payload = spec.workload.capacity = static_cast<std::uint32_t>(setting.bytes());
-  spec.duration = setting.duration;
+  spec.duration = std::max<std::chrono::nanoseconds>(setting.duration, kShortest);
   spec.workload.sample_shift = lab::sample_shift_of(spec.workload, spec.duration);
   spec.go_on = go_on;
   // In a child: this process stays where it may run.
