@@ -29,8 +29,11 @@ void require(bool good) {
 Writer::time_point much_later() {
   return std::chrono::steady_clock::now() + std::chrono::hours(1);
 }
+/// So long does the kernel let it sleep, by its own clock: long enough for a busy machine to see
+/// that it sleeps.
+constexpr milliseconds kSleep{250};
 Writer::time_point soon() {
-  return std::chrono::steady_clock::now() + milliseconds(1);
+  return std::chrono::steady_clock::now() + kSleep;
 }
 
 class WriterCrashPoints : public CrashTest {
@@ -89,7 +92,7 @@ class WriterCrashPoints : public CrashTest {
       Operation made = operation(scene, state, run);
       made.asleep = [&] {
         if (++sleeps == 1 && vanishes) return scene.owner_vanishes();
-        TestClock::advance(milliseconds(10));
+        TestClock::advance(10 * kSleep);
       };
       made.judge = [&](auto image) { return scene.judge(image, false, true); };
       made.judge_complete = [&](auto image) { return scene.judge(image, true, true); };
