@@ -113,9 +113,12 @@ Usage usage_of_thread() noexcept {
           static_cast<std::uint64_t>(used.ru_nivcsw)};
 }
 
+/// The kernel tells of its own part by ticks, so that may have grown by more than all of it has.
 Usage operator-(const Usage& end, const Usage& begin) noexcept {
-  return {end.user_ns - begin.user_ns, end.system_ns - begin.system_ns,
-          end.voluntary - begin.voluntary, end.involuntary - begin.involuntary};
+  const std::uint64_t all = (end.user_ns + end.system_ns) - (begin.user_ns + begin.system_ns);
+  const std::uint64_t in_kernel = std::min(end.system_ns - begin.system_ns, all);
+  return {all - in_kernel, in_kernel, end.voluntary - begin.voluntary,
+          end.involuntary - begin.involuntary};
 }
 
 }  // namespace cortado::modes

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "modes/order_source.hpp"
+#include "modes/writer_body.hpp"
 #include "scene.hpp"
 
 namespace cortado::lab {
@@ -276,6 +277,17 @@ TEST_F(LedgerByHand, ASuccessorMayHaveSeenNothingOfAWriter) {
   stage_.host().buried = kEach;
   EXPECT_EQ(ledger().forgotten, kEach);
   EXPECT_EQ(ledger().lost, 0U);
+}
+
+// The kernel tells of its own part by ticks of milliseconds, of all of it exactly.
+TEST(Usage, IsNeverLessThanNothing) {
+  const modes::Usage before{3'000'000, 1'000'000, 5, 7};
+  const modes::Usage after{2'500'000, 4'000'000, 6, 9};
+  const modes::Usage used = after - before;
+  EXPECT_EQ(used.user_ns, 0U);
+  EXPECT_EQ(used.system_ns, 2'500'000U) << "all that was used";
+  EXPECT_EQ(used.voluntary, 1U);
+  EXPECT_EQ(used.involuntary, 2U);
 }
 
 }  // namespace

@@ -83,6 +83,9 @@ void check_summary(Checker& checker, const std::string& where, const Json& is,
   checker.expect(where + ".median", is.at("median"), should.median);
   checker.expect(where + ".lowest", is.at("lowest"), should.lowest);
   checker.expect(where + ".highest", is.at("highest"), should.highest);
+  if (!is.contains("interval")) return;
+  const Json interval = to_json(should).value("interval", Json());
+  checker.expect(where + ".interval", is["interval"], interval);
 }
 
 void check_ledgers(Checker& checker, const std::string& where, const Json& point) {
