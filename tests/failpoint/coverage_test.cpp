@@ -35,14 +35,14 @@ using Calls = std::vector<long>;
 
 /// Without a system call, or with none but malloc's.
 const std::set<std::string> kPure{
-    "__errno_location", "__libc_single_threaded", "__popcountdi2", "__stack_chk_fail", "environ",
-    "getenv", "memchr", "memcmp", "memcpy", "memmove", "memset", "posix_spawn_file_actions_adddup2",
-    "posix_spawn_file_actions_addopen", "posix_spawn_file_actions_destroy",
-    "posix_spawn_file_actions_init", "posix_spawnattr_destroy", "posix_spawnattr_init",
-    "posix_spawnattr_setflags", "posix_spawnattr_setpgroup", "posix_spawnattr_setsigdefault",
-    "posix_spawnattr_setsigmask", "secure_getenv", "sigemptyset", "sigfillset", "snprintf",
-    "strcmp", "strerror", "strerrordesc_np", "strerrorname_np", "strlen", "strnlen", "sysconf",
-    "unsetenv", "abort", "bcmp", "strncmp", "strtol",
+    "__errno_location", "__libc_single_threaded", "__popcountdi2", "__stack_chk_fail",
+    "__tls_get_addr", "environ", "getenv", "memchr", "memcmp", "memcpy", "memmove", "memset",
+    "posix_spawn_file_actions_adddup2", "posix_spawn_file_actions_addopen",
+    "posix_spawn_file_actions_destroy", "posix_spawn_file_actions_init", "posix_spawnattr_destroy",
+    "posix_spawnattr_init", "posix_spawnattr_setflags", "posix_spawnattr_setpgroup",
+    "posix_spawnattr_setsigdefault", "posix_spawnattr_setsigmask", "secure_getenv", "sigemptyset",
+    "sigfillset", "snprintf", "strcmp", "strerror", "strerrordesc_np", "strerrorname_np", "strlen",
+    "strnlen", "sysconf", "unsetenv", "abort", "bcmp", "strncmp", "strtol",
     // A futex only if two threads want it at once, which nobody here does.
     "pthread_mutex_lock", "pthread_mutex_unlock",
     // mapped_region's destructor has it for System V segments, which the library does not make.

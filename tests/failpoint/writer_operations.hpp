@@ -257,10 +257,15 @@ struct Rejoin : WriterOperation {
     if (stop.entry && stop.number == SYS_clock_nanosleep) tend();
   }
   void tend() override {
+    if (!died_) {
+      died_ = true;
+      // It was sent SIGKILL, and has the name until it has ended.
+      if (!until([&] { return owner_->role().over(); })) board().complain("the owner lives on");
+      // The next one hears nobody before it is known what it has without them.
+      board().gate_closed = 1;
+      open_owner();
+    }
     board().gate_closed = 0;
-    if (died_) return;
-    died_ = true;
-    open_owner();
   }
   std::string progress() override {
     tend();

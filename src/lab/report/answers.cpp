@@ -37,12 +37,33 @@ Around around(const std::vector<std::uint64_t>& holds, std::uint64_t hold_ns) {
   return {*std::prev(above), *above};
 }
 
-std::uint32_t nearest(const std::vector<std::uint32_t>& writers, std::uint32_t wanted) {
-  const auto distance = [wanted](std::uint32_t n) {
-    return std::abs(std::log(static_cast<double>(n) / wanted));
+/// The number of writers at which something was measured that is nearest to what was asked for: a
+/// factor in writers counts as much as its square in work. No work is like 5 ns.
+std::uint32_t nearest(const StudyComparison& comparison, const Case& asked) {
+  const auto apart = [](double a, double b) { return std::abs(std::log(a / b)); };
+  const auto distance = [&](const StudyPoint& point) {
+    return apart(point.writers, asked.writers) +
+           apart(5 + static_cast<double>(point.hold_ns), 5 + static_cast<double>(asked.hold_ns)) /
+               2;
   };
-  return *std::min_element(writers.begin(), writers.end(),
-                           [&](auto a, auto b) { return distance(a) < distance(b); });
+  std::uint32_t writers = 0;
+  double least = 0;
+  for (const StudyPoint& point : comparison.points) {
+    if (!is_candidate(point) || (writers != 0 && distance(point) >= least)) continue;
+    writers = point.writers;
+    least = distance(point);
+  }
+  return writers;
+}
+
+/// What was measured with so many writers.
+std::vector<std::uint64_t> holds_with(const StudyComparison& comparison, std::uint32_t writers) {
+  std::vector<std::uint64_t> holds;
+  for (const StudyPoint& point : comparison.points) {
+    if (point.writers == writers && is_candidate(point)) holds.push_back(point.hold_ns);
+  }
+  std::sort(holds.begin(), holds.end());
+  return holds;
 }
 
 std::string point_text(const StudyPoint& point) {
@@ -108,7 +129,8 @@ std::string ruled_out_text(const Study& study, const StudyComparison& comparison
   std::string text;
   for (const std::string& mode : comparison.modes()) {
     const Survival survival = survival_of(study, mode);
-    if (survival.survives || mode.find("race") != std::string::npos) continue;
+    const bool is_known = survival.worst.rfind("unknown", 0) != 0;
+    if (survival.survives || !is_known || mode.find("race") != std::string::npos) continue;
     text += (text.empty() ? "Ruled out: " : "; ") + mode + ": " + survival.worst;
   }
   return text.empty() ? text : text + ".";
@@ -151,8 +173,9 @@ std::string answer_text(const Choice& below, const Choice& above, const Around& 
 }
 
 ReportAnswer answer(const Study& study, const StudyComparison& comparison, const Case& asked) {
-  const std::uint32_t writers = nearest(comparison.writers(), asked.writers);
-  const Around holds = around(comparison.holds(), asked.hold_ns);
+  const std::uint32_t writers = nearest(comparison, asked);
+  const std::vector<std::uint64_t> measured = holds_with(comparison, writers);
+  const Around holds = measured.empty() ? Around{} : around(measured, asked.hold_ns);
   const Choice below = choose(study, comparison, writers, holds.below, asked.trust);
   const Choice above = choose(study, comparison, writers, holds.above, asked.trust);
   ReportAnswer answer;

@@ -115,7 +115,9 @@ std::vector<double> ratios(const Json& point, const Json& base) {
   return all;
 }
 
+/// Null: there is none, or it is loaded, and its rate is what was offered.
 const Json* base_of(const Json& points, const Json& point) {
+  if (!point.value("load", Json()).is_null()) return nullptr;
   const auto base = std::find_if(points.begin(), points.end(), [&](const Json& other) {
     const bool is_alike = std::all_of(kAlike.begin(), kAlike.end(), [&](const char* key) {
       return other.value(key, Json()) == point.value(key, Json());

@@ -100,6 +100,11 @@ bool is_loaded(const Json& point) {
   return point.contains("load") && !point["load"].is_null();
 }
 
+/// Rates of orders of different lengths are not compared.
+bool is_alike(const Json& point, const Json& other) {
+  return point.value("payload", Json()) == other.value("payload", Json());
+}
+
 StudyLoad load_from(const Json& json) {
   StudyLoad load;
   load.mode = json.at("mode").get<std::string>();
@@ -119,7 +124,9 @@ StudyComparison comparison_from(const Figures& figures) {
   comparison.name = figures.name;
   comparison.context = figures.json.at("context");
   static_cast<void>(comparison.cores());  // it must be there
-  for (const Json& point : figures.json.at("points")) {
+  const Json& points = figures.json.at("points");
+  for (const Json& point : points) {
+    if (!is_alike(point, points[0])) continue;
     if (is_loaded(point)) {
       comparison.loads.push_back(load_from(point));
     } else {

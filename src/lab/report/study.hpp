@@ -64,7 +64,7 @@ struct StudyCup {
 struct StudyComparison {
   std::string name;
   Json context;
-  std::vector<StudyPoint> points;
+  std::vector<StudyPoint> points;  ///< those with orders as long as the first one's
   std::vector<StudyLoad> loads;
   std::vector<StudyCup> cups;
   std::vector<std::string> advice;
