@@ -173,17 +173,17 @@ template <class Archive>
 class Brief {
  public:
   template <class Bytes>
-  explicit Brief(Bytes bytes) noexcept : archive_(bytes) {}
+  explicit Brief(Bytes bytes) noexcept : archive(bytes) {}
   Brief(const Brief&) = delete;
   Brief& operator=(const Brief&) = delete;
   ~Brief() {
-    if (archive_.noted()) archive_.~Archive();
+    if (archive.noted()) archive.~Archive();
   }
-  Archive& operator*() noexcept { return archive_; }
+  Archive& operator*() noexcept { return archive; }
 
  private:
   union {
-    Archive archive_;
+    Archive archive;
   };
 };
 
