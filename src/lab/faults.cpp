@@ -23,7 +23,7 @@ bool has_owner(const modes::Mode& mode) noexcept {
 }
 
 RunSpec spec_of(const FaultPlan& plan, std::uint32_t mode, Kind fault) {
-  const modes::Mode& in = *modes::all_modes()[mode];
+  const modes::Mode& in = *modes::known_modes()[mode];
   RunSpec spec;
   spec.workload.mode = mode;
   spec.workload.writers = kFaultWriters;
@@ -95,7 +95,7 @@ Result<std::vector<FaultCell>> try_faults(const FaultPlan& plan) {
   for (const Kind fault : plan.faults) {
     for (const std::uint32_t mode : plan.modes) {
       FaultCell& cell = cells.emplace_back();
-      cell.mode = modes::all_modes()[mode];
+      cell.mode = modes::known_modes()[mode];
       cell.fault = fault;
       cell.applies = fault != Kind::owner_killed || has_owner(*cell.mode);
       cell.theory = theory_of(*cell.mode, fault);

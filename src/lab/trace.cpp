@@ -121,6 +121,7 @@ class Telling {
     const std::uint64_t index = stamp.writer() * stage_.head().timeline_room + stamp.sequence();
     const OrderTimes& times = stage_.order_times()[index];
     const ApplyTimes& applied = stage_.apply_times()[index];
+    if (times.begun == 0) return;  // killed before it was noted
     const std::uint64_t order = stage_.workload().number_of(stamp);
     const std::uint64_t begin = times.granted != 0 ? times.granted : times.begun;
     if (begin != times.begun) {

@@ -14,7 +14,7 @@ namespace cortado::modes {
 namespace {
 
 const Mode& mode_of(const Stage& stage) noexcept {
-  return *all_modes()[stage.workload().mode];
+  return *known_modes()[stage.workload().mode];
 }
 
 void crash() noexcept {

@@ -13,7 +13,7 @@ bool all_wait_and_all_is_applied(const Stage& stage) noexcept {
   if (stage.head().fault.waiting.load(std::memory_order_acquire) + 1 < workload.writers) {
     return false;
   }
-  if (all_modes()[workload.mode]->sharing != Sharing::ring) return true;
+  if (known_modes()[workload.mode]->sharing != Sharing::ring) return true;
   return stage.host().applied.load(std::memory_order_acquire) ==
          workload.fault.sequence * workload.writers;
 }
