@@ -1,9 +1,10 @@
 // process-robust-mutex: as process-mutex, with a POSIX mutex that is robust: when its holder is
-// killed, the kernel gives the lock to the next one and says so. That one empties the cup, which
-// may hold half an order, and all others go on. What the lock cannot tell is how far the dead one
-// was: killed between two stores of an account, it leaves counts that are off by its last order,
-// and the ledger says so.
+// killed, the kernel gives the lock to the next one and says so. That one - a writer, or the host,
+// which looks at the end - empties the cup, which may hold half an order, and all others go on.
+// What the lock cannot tell is how far the dead one was: killed between two stores of an account,
+// it leaves counts that are off by its last order, and the ledger says so.
 #include <cerrno>
+#include <mutex>
 #include <new>
 #include <system_error>
 
@@ -52,13 +53,20 @@ class RobustMutex {
   bool holder_died_ = false;  ///< behind the lock
 };
 
+/// Who has the lock may look at the cup; it may be the last holder's death that is told first.
+void repair(RobustMutex& mutex, const Buffer& buffer) {
+  const std::lock_guard<RobustMutex> lock(mutex);
+  if (mutex.take_over()) buffer.empty_cup();
+}
+
 int host(const Stage& stage) {
   const auto segment = SharedMemory::open(stage.head().segment);
   if (!segment) return refuse(stage, segment.error());
-  new (segment->address()) RobustMutex;
+  auto* const mutex = new (segment->address()) RobustMutex;
   const Buffer buffer = make_buffer(stage, buffer_in(*segment));
   announce(stage, buffer);
   wait_for_writers(stage);
+  repair(*mutex, buffer);
   leave(stage, buffer);
   return 0;
 }
