@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <unistd.h>
@@ -54,11 +56,27 @@ class Target {
     descriptor_ = owned_ ? ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)
                          : STDOUT_FILENO;
     owned_ = owned_ && descriptor_ >= 0;
+    if (owned_) end_last_line(path);
     return descriptor_ >= 0;
   }
   int descriptor() const noexcept { return descriptor_; }
 
  private:
+  /// An owner that was killed may have left half a line; what follows must not be joined to it.
+  void end_last_line(const std::string& path) const noexcept {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) {
+      return;
+    }
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    char last = '\n';
+    if (file < 0) return;  // it may be written to and not read
+    if (::pread(file, &last, 1, status.st_size - 1) == 1 && last != '\n') {
+      static_cast<void>(!::write(descriptor_, "\n", 1));
+    }
+    ::close(file);
+  }
+
   int descriptor_ = -1;
   bool owned_ = false;
 };

@@ -49,6 +49,14 @@ class Flow(CliTest):
             self.assertEqual(self.assert_ended_in_order(owner), b"")
         self.assertEqual(out.read_bytes(), b"one\ntwo\n")
 
+    def test_half_a_line_of_an_owner_that_was_killed_is_ended_first(self):
+        out = self.folder / "out"
+        out.write_bytes(b"whole\nha")
+        owner = self.owner("--until-idle", "--output", out)
+        self.assertEqual(self.write(b"half\n", "--as", "w")[0], 0)
+        self.assert_ended_in_order(owner)
+        self.assertEqual(out.read_bytes(), b"whole\nha\nhalf\n")
+
     def test_a_writer_waits_for_an_owner_that_comes_later(self):
         writer = self.writer("--wait", "1m", stdin=subprocess.PIPE)
         owner = self.owner("--until-idle")

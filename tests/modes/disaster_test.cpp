@@ -35,10 +35,9 @@ class Disaster : public EveryMode {
     return has_processes() && mode().sharing == modes::Sharing::mutex && !is_robust();
   }
   static void expect_queue_broken(const RunResult& result) {
+    // Nothing is said of what is still read from it: the order half way may be, too.
     EXPECT_FALSE(result.is_complete());
-    EXPECT_EQ(result.ledger.duplicated + result.ledger.reordered, 0U);
     if (result.outcome == Outcome::hung) return;  // where the queue's lock does not tell
-    EXPECT_EQ(result.ledger.torn, 0U) << "what arrived is whole";
     for (std::uint32_t w = 0; w < kWriters; ++w) {
       if (w == 1) continue;
       EXPECT_EQ(result.writers[w].failure, modes::Failure::queue_broken) << w;
