@@ -209,7 +209,7 @@ const char* name_of(Finding finding) noexcept {
 
 std::string Verdict::sentence() const {
   const std::string claim = "\"no mutexes: they have poor performance at high load\" is ";
-  const std::string head =
+  std::string head =
       claim + (finding == Finding::inconclusive ? "inconclusive here: " + reason
                                                 : std::string(name_of(finding)) + " here");
   if (!interval) return head;
