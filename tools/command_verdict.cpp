@@ -65,8 +65,8 @@ lab::Json measure(const VerdictOptions& options) {
   plan.cells = cells_for(machine.processors, options.is_quick);
   plan.repetitions = options.workload.repeat;
   plan.processors = machine.processors;
-  plan.base =
-      spec_from(options.workload, ListedOrders::repeated, 4 * machine.processors, interrupt);
+  plan.base = spec_from(options.workload, ListedOrders::repeated,
+                        std::uint64_t{4} * machine.processors, interrupt);
   if (options.workload.time_ms == 0) {
     plan.base.duration = lab::time_for(plan.cells.size() * plan.repetitions,
                                        options.is_quick ? kQuickBudget : kBudget);
