@@ -26,6 +26,7 @@ std::string cell_text(const VerdictCell& cell) {
 
 std::string map_of(const std::vector<VerdictCell>& cells) {
   std::vector<std::uint64_t> columns;
+  columns.reserve(cells.size());
   for (const VerdictCell& cell : cells) columns.push_back(cell.hold_ns);
   std::sort(columns.begin(), columns.end());
   columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
