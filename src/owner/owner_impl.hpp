@@ -6,8 +6,8 @@
 //   drain.cpp      THE CORE: take, handle, commit, release
 //   sleep.cpp      arm, re-read, sleep, disarm
 //   departure.cpp  writers that left, quarantine, events
-//   flood.cpp      what is rationed: doorbells that ring in vain, connections, lanes that come and
-//   go owner.cpp      the public class: thin
+//   flood.cpp      what is rationed: doorbells in vain, connections, lanes that come and go
+//   owner.cpp      the public class: thin
 #pragma once
 
 #include <cortado/owner.hpp>
