@@ -1,8 +1,8 @@
 // process-race: the buffer in a segment that all writers map, and write into as they please.
 #include "modes/host.hpp"
 #include "modes/mode.hpp"
-#include "modes/race_sink.hpp"
 #include "modes/shared_buffer.hpp"
+#include "modes/unlocked_sink.hpp"
 
 namespace cortado::modes {
 namespace {
@@ -22,7 +22,7 @@ int write(const Stage& stage, std::uint32_t index) {
   const auto segment = SharedMemory::open(stage.head().segment);
   if (!segment) return refuse(stage, segment.error());
   const Buffer buffer(buffer_in(*segment));
-  RaceSink sink(stage, buffer);
+  UnlockedSink<Racy> sink(stage, buffer);
   write_orders(stage, index, sink, buffer.memory().data());
   return 0;
 }

@@ -3,29 +3,15 @@
 #include <cstdint>
 #include <deque>
 
-#include "modes/applier.hpp"
 #include "modes/host.hpp"
 #include "modes/mode.hpp"
+#include "modes/unlocked_sink.hpp"
 #include "modes/writer_body.hpp"
 
 namespace cortado::modes {
 namespace {
 
-class AloneSink {
- public:
-  AloneSink(const Stage& stage, Buffer buffer) : applier_(stage, buffer, false) {}
-
-  template <class Midway>
-  Put put(const Order& order, const Midway& midway) {
-    return applier_.apply(order, midway) ? Put::taken : Put::rejected;
-  }
-  static Failure failure() noexcept { return Failure::none; }
-  static bool finish() noexcept { return true; }
-
- private:
-  Applier<Plain> applier_;
-};
-
+using AloneSink = UnlockedSink<Plain>;
 using Bodies = std::deque<WriterBody<AloneSink>>;
 
 /// Each letter that is written passes the turn to whoever has the next.

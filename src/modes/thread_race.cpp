@@ -1,7 +1,7 @@
 // thread-race: the buffer in one process, its threads write into it as they please.
 #include "modes/host.hpp"
 #include "modes/mode.hpp"
-#include "modes/race_sink.hpp"
+#include "modes/unlocked_sink.hpp"
 
 namespace cortado::modes {
 namespace {
@@ -12,7 +12,7 @@ int host(const Stage& stage) {
   const Buffer buffer = make_buffer(stage, memory->address());
   announce(stage, buffer);
   run_threads(stage, [&](std::uint32_t index) {
-    RaceSink sink(stage, buffer);
+    UnlockedSink<Racy> sink(stage, buffer);
     write_orders(stage, index, sink, memory->address());
   });
   leave(stage, buffer);

@@ -1,14 +1,20 @@
-// A writer that writes into the buffer whether or not somebody else does.
+// A writer that writes into the buffer without asking anybody: in a race with the others, or
+// because there are none.
 #pragma once
+
+#include <type_traits>
 
 #include "modes/applier.hpp"
 #include "modes/writer_body.hpp"
 
 namespace cortado::modes {
 
-class RaceSink {
+/// Access: Racy where others may write meanwhile, else Plain.
+template <class Access>
+class UnlockedSink {
  public:
-  RaceSink(const Stage& stage, Buffer buffer) : applier_(stage, buffer, true) {}
+  UnlockedSink(const Stage& stage, Buffer buffer)
+      : applier_(stage, buffer, std::is_same_v<Access, Racy>) {}
 
   template <class Midway>
   Put put(const Order& order, const Midway& midway) {
@@ -18,7 +24,7 @@ class RaceSink {
   static bool finish() noexcept { return true; }
 
  private:
-  Applier<Racy> applier_;
+  Applier<Access> applier_;
 };
 
 }  // namespace cortado::modes
