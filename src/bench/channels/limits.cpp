@@ -27,20 +27,14 @@ inline void await_value(const std::atomic<std::uint32_t>& word, std::uint32_t va
   }
 }
 
+// A bounce: we pass, the other side awaits it and passes back, we await that. `value` counts both
+// steps, from 0 on either side.
+
 /// One word there and back: an even number is ours to raise, an odd one the other's.
 class LineBounce {
  public:
-  void there_and_back() noexcept {
-    const std::uint32_t value = word_->load(std::memory_order_relaxed);
-    word_->store(value + 1, std::memory_order_release);
-    await_value(*word_, value + 2);
-  }
-  /// Once, as the other side.
-  void answer(std::uint32_t& next) noexcept {
-    await_value(*word_, next);
-    word_->store(next + 1, std::memory_order_release);
-    next += 2;
-  }
+  void pass(std::uint32_t& value) noexcept { word_->store(++value, std::memory_order_release); }
+  void await(std::uint32_t& value) noexcept { await_value(*word_, ++value); }
 
  private:
   SharedBlock block_{4096};
@@ -57,16 +51,11 @@ class EventBounce {
   EventBounce(const EventBounce&) = delete;
   EventBounce& operator=(const EventBounce&) = delete;
 
-  void there_and_back() {
-    signal(there_);
-    wait(back_);
-  }
-  void answer(std::uint32_t& /*next*/) {
-    wait(there_);
-    signal(back_);
-  }
+  void pass(std::uint32_t& value) { signal(line_of(value++)); }
+  void await(std::uint32_t& value) { wait(line_of(value++)); }
 
  private:
+  int line_of(std::uint32_t value) const noexcept { return value % 2 == 0 ? there_ : back_; }
   static int make() {
     const int descriptor = ::eventfd(0, EFD_CLOEXEC);
     if (descriptor < 0) throw std::system_error(errno, std::generic_category(), "make an eventfd");
@@ -91,21 +80,12 @@ class EventBounce {
 
 class FutexBounce {
  public:
-  void there_and_back() noexcept {
-    const std::uint32_t value = word_->load(std::memory_order_relaxed);
-    word_->store(value + 1, std::memory_order_release);
+  void pass(std::uint32_t& value) noexcept {
+    word_->store(++value, std::memory_order_release);
     os::futex_wake_all(*word_);
-    wait(value + 2);
   }
-  void answer(std::uint32_t& next) noexcept {
-    wait(next);
-    word_->store(next + 1, std::memory_order_release);
-    os::futex_wake_all(*word_);
-    next += 2;
-  }
-
- private:
-  void wait(std::uint32_t value) noexcept {
+  void await(std::uint32_t& value) noexcept {
+    ++value;
     for (;;) {
       const std::uint32_t seen = word_->load(std::memory_order_acquire);
       if (seen == value) return;
@@ -113,6 +93,7 @@ class FutexBounce {
     }
   }
 
+ private:
   SharedBlock block_{4096};
   std::atomic<std::uint32_t>* word_ = new (block_.data()) std::atomic<std::uint32_t>(0);
 };
@@ -128,22 +109,26 @@ Figures bounce_to_and_fro(const Setting& setting) {
   crew.fork([&] {
     pin_writer(setting.processors, 0);
     Board::set(board.ready);
-    std::uint32_t next = 1;
-    do {
-      line.answer(next);
-    } while (board.stop.load(std::memory_order_relaxed) == 0);
+    for (std::uint32_t value = 0;;) {
+      line.await(value);
+      // Looked at only here: between two passes it may be set before the last one comes.
+      if (board.stop.load(std::memory_order_relaxed) != 0) return;
+      line.pass(value);
+    }
   });
   try {
     pin_owner(setting.processors);
     Board::await(board.ready);
     Course course(setting, times);
+    std::uint32_t value = 0;
     do {
-      line.there_and_back();
+      line.pass(value);
+      line.await(value);
     } while (course.go_on());
     times.close(figures);
     figures.sent = figures.validated = course.done();
     Board::set(board.stop);
-    line.there_and_back();
+    line.pass(value);
   } catch (...) {
     crew.abandon();
     throw;
