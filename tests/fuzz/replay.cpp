@@ -4,7 +4,9 @@
 //
 //   TARGET -runs=N -seed=S     N inputs; the same seed, the same inputs
 //   TARGET FILE...             these inputs, one time each
+//   -timeout=SECONDS           an input that takes longer is a finding
 #include <array>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +15,8 @@
 #include <iterator>
 #include <string_view>
 #include <vector>
+
+#include <unistd.h>
 
 #include "target.hpp"
 
@@ -23,6 +27,19 @@ using cortado::fuzz::Random;
 constexpr std::size_t kMaxBytes = 16384;
 
 std::uint64_t byte_seed = 1;
+unsigned timeout_seconds = 0;  // 0: none
+
+void give_up(int) {
+  constexpr std::string_view kText = "BROKEN: an input takes longer than it may\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
+  ::_exit(1);
+}
+
+void try_input(const std::uint8_t* data, std::size_t size) {
+  ::alarm(timeout_seconds);
+  LLVMFuzzerTestOneInput(data, size);
+  ::alarm(0);
+}
 
 struct Input {
   std::array<std::uint8_t, kMaxBytes> bytes{};
@@ -44,7 +61,7 @@ void run(std::uint64_t runs, std::uint64_t seed) {
       tried.size = LLVMFuzzerCustomMutator(tried.bytes.data(), tried.size, kMaxBytes,
                                            static_cast<unsigned>(random()));
     }
-    LLVMFuzzerTestOneInput(tried.bytes.data(), tried.size);
+    try_input(tried.bytes.data(), tried.size);
     std::memcpy(chosen.bytes.data(), tried.bytes.data(), tried.size);
     chosen.size = tried.size;
   }
@@ -54,7 +71,7 @@ bool run_file(const char* path) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
   if (!file) return false;
-  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  try_input(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   return true;
 }
 
@@ -71,6 +88,7 @@ extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, st
 }
 
 int main(int argc, char** argv) {
+  std::signal(SIGALRM, give_up);
   std::uint64_t runs = 0;
   std::uint64_t seed = 1;
   std::uint64_t files = 0;
@@ -80,6 +98,8 @@ int main(int argc, char** argv) {
       runs = std::strtoull(argv[i] + 6, nullptr, 10);
     } else if (argument.starts_with("-seed=")) {
       seed = std::strtoull(argv[i] + 6, nullptr, 10);
+    } else if (argument.starts_with("-timeout=")) {
+      timeout_seconds = static_cast<unsigned>(std::strtoul(argv[i] + 9, nullptr, 10));
     } else if (argument.starts_with('-')) {
       continue;  // of libFuzzer's
     } else if (run_file(argv[i])) {

@@ -23,7 +23,7 @@ CRASHES = (-signal.SIGSEGV, -signal.SIGBUS)
 
 def run(program, runs, seed):
     with tempfile.TemporaryDirectory() as folder:
-        command = [program, f"-runs={runs}", f"-seed={seed}", "-max_len=8000", "-timeout=60",
+        command = [program, f"-runs={runs}", f"-seed={seed}", "-max_len=8000", "-timeout=20",
                    "-rss_limit_mb=4096", "-verbosity=0", f"-artifact_prefix={folder}/"]
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
