@@ -162,6 +162,7 @@ struct Owner::Impl {
 
   // sleep.cpp
   bool wait_until(clock::time_point deadline);
+  bool spin(clock::time_point deadline) const noexcept;
   bool pending() const noexcept;
   bool arm() noexcept;
   void disarm() noexcept;

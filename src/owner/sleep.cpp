@@ -79,15 +79,28 @@ void Owner::Impl::disarm() noexcept {
   armed = false;
 }
 
-bool Owner::Impl::wait_until(clock::time_point deadline) {
-  if (forked()) return false;
-  const clock::time_point spin_end = std::min(deadline, os::deadline_after(options.spin));
-  do {
+/// True: something came. No clock is read before the first looks: a message that answers one of
+/// ours comes sooner.
+bool Owner::Impl::spin(clock::time_point deadline) const noexcept {
+  if (options.spin <= clock::duration::zero()) return false;
+  const auto look = [this] {
     for (int i = 0; i < 64; ++i) {
       if (pending()) return true;
       os::cpu_pause();
     }
-  } while (clock::now() < spin_end);
+    return false;
+  };
+  if (look()) return true;
+  const clock::time_point end = std::min(deadline, os::deadline_after(options.spin));
+  while (clock::now() < end) {
+    if (look()) return true;
+  }
+  return false;
+}
+
+bool Owner::Impl::wait_until(clock::time_point deadline) {
+  if (forked()) return false;
+  if (pending() || spin(deadline)) return true;
 
   bool stirred = std::exchange(news, false) || departure_due() || wakes_owed;
   if (!stirred && arm()) {
