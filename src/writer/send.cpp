@@ -174,4 +174,32 @@ SendStatus Writer::send(std::span<const std::byte> message, std::uint16_t tag,
   return impl_->send(message, tag, deadline);
 }
 
+Claim Writer::claim(std::size_t length, std::uint16_t tag) noexcept {
+  SendStatus status = SendStatus::sent;
+  std::byte* room = impl_->claim(length, status);
+  return room == nullptr ? Claim(status)
+                         : Claim(impl_.get(), {room, length}, tag, impl_->claim_mark());
+}
+
+Claim Writer::claim_until(std::size_t length, time_point deadline, std::uint16_t tag) noexcept {
+  SendStatus status = SendStatus::sent;
+  std::byte* room = impl_->claim_until(length, deadline, status);
+  impl_->give_back_wakeup();
+  return room == nullptr ? Claim(status)
+                         : Claim(impl_.get(), {room, length}, tag, impl_->claim_mark());
+}
+
+SendStatus Claim::commit(std::size_t length) noexcept {
+  if (status_ != SendStatus::sent) return status_;
+  if (length > bytes_.size()) return SendStatus::too_large;
+  if (!os::is_process(writer_->epoch)) return SendStatus::forked;
+  // Another call of the writer came between: it has sent, or found its owner gone.
+  if (mark_ != writer_->claim_mark()) return SendStatus::full;
+  // The owner ended this lane meanwhile: nobody would read it.
+  if (writer_->ended()) return writer_->trouble();
+  writer_->publish(length, tag_, 0);
+  discard();
+  return SendStatus::sent;
+}
+
 }  // namespace cortado
