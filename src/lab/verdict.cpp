@@ -115,12 +115,12 @@ std::string digits(double number) {
   return text.data();
 }
 
-std::string work_text(std::uint64_t ns) {
+std::string hold_text(std::uint64_t ns) {
   return ns == 0 ? "no work" : plain_time(static_cast<double>(ns));
 }
 
 std::string name_of(const VerdictCell& cell) {
-  return counted(cell.writers, "writer") + " and " + work_text(cell.hold_ns);
+  return counted(cell.writers, "writer") + " and " + hold_text(cell.hold_ns);
 }
 
 /// The first cell that counts in which this one is ahead; null: there is none.
@@ -174,7 +174,7 @@ std::string where_text(const Verdict& verdict) {
   }
   return (fewest == most ? "" : std::to_string(fewest) + " to ") + counted(most, "writer") +
          " on " + counted(verdict.cores, "core") + ", " +
-         (longest == 0 ? "no work" : "up to " + work_text(longest) + " of work") + " on each order";
+         (longest == 0 ? "no work" : "up to " + hold_text(longest) + " of work") + " on each order";
 }
 
 const char* name_of(Ahead ahead) noexcept {
@@ -232,8 +232,8 @@ std::vector<std::string> Verdict::crossovers() const {
         ++last;
       }
       line += (end == from ? " " : ", ") + std::string(name_of(cells[end].ahead)) + " ahead with " +
-              work_text(cells[end].hold_ns) +
-              (last == end ? "" : " to " + work_text(cells[last].hold_ns));
+              hold_text(cells[end].hold_ns) +
+              (last == end ? "" : " to " + hold_text(cells[last].hold_ns));
       end = last + 1;
     }
     lines.push_back(std::move(line));
