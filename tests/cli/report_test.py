@@ -53,9 +53,12 @@ class Report(CliTest):
         if command not in self.figures:
             args = {"compare": ["--writers", "1,2", "--hold", "0ns,1us", "--orders", "2000", "--repeat",
                                 "2"],
+                    "loads": ["--modes", "thread-mutex,process-ring", "--writers", "1", "--orders",
+                              "2000", "--repeat", "2", "--load", "50"],
                     "faults": ["--mode", "thread-mutex,process-ring", "--fault", "none,killed"]}
             path = self.folder / "measured"
-            self.assert_ended_in_order(self.run_it(command, *args[command], "--json", path))
+            program = "compare" if command == "loads" else command
+            self.assert_ended_in_order(self.run_it(program, *args[command], "--json", path))
             Report.figures[command] = json.loads(path.read_text())
         return json.loads(json.dumps(self.figures[command]))
 
@@ -168,10 +171,10 @@ class Report(CliTest):
         self.assertIn("Who survives what", page.read_text())
 
     def test_check_computes_every_figure_again(self):
-        compare, faults = self.written("compare"), self.written("faults")
-        out = self.assert_ended_in_order(self.run_it("report", "--check", compare, faults)).decode()
+        files = [self.written(command) for command in ("compare", "faults", "loads")]
+        out = self.assert_ended_in_order(self.run_it("report", "--check", *files)).decode()
         counts = [int(n) for n in re.findall(r": (\d+) figures computed again from its runs, 0 differ", out)]
-        self.assertEqual(len(counts), 2)
+        self.assertEqual(len(counts), 3)
         self.assertGreater(counts[0], 24 * 20)
 
     def test_check_finds_what_was_changed(self):
@@ -196,6 +199,62 @@ class Report(CliTest):
             status, out, err = self.run_it("report", "--check", changed(change)).end()
             self.assertEqual((status, len(err)), (1, 1), change)
             self.assertIn(b"follows from the runs", out)
+
+    def test_check_finds_percentiles_that_are_not_those_of_the_histograms(self):
+        def first_run(point, *keys):
+            part = point["runs"][0]
+            for key in keys:
+                part = part[key]
+            return part
+
+        def assert_found(command, change, where):
+            figures = self.measured(command)
+            points = [p for p in figures["points"] if command == "compare" or p["load"]]
+            change(points[-1])
+            path = self.written(command, figures)
+            status, out, err = self.run_it("report", "--check", path).end()
+            self.assertEqual((status, len(err)), (1, 1), where)
+            self.assertIn(where.encode(), out)
+            self.assertIn(b"follows from the runs", out)
+
+        for figure in ("p50", "p99", "p99_9", "max", "samples"):
+            def of_run(point, figure=figure):
+                first_run(point, "latency_ns")[figure] += 1
+
+            def of_point(point, figure=figure):
+                point["latency_ns"][figure] -= 1
+
+            assert_found("compare", of_run, f"latency_ns.{figure}: ")
+            assert_found("compare", of_point, f"latency_ns.{figure}: ")
+
+        def count(point):
+            first_run(point, "histogram_ns", "count")[0] += 1000
+
+        def no_bucket(point):
+            first_run(point, "histogram_ns", "from")[-1] += 1000001
+
+        def longest(point):
+            first_run(point, "histogram_ns")["longest"] *= 3
+            first_run(point, "latency_ns")["max"] *= 3
+
+        assert_found("compare", count, "latency_ns.samples: ")
+        assert_found("compare", no_bucket, "histogram_ns")
+        assert_found("compare", longest, "histogram_ns.longest is in the last bucket: ")
+
+        def closed(point):
+            point["load"]["as_closed_loop_ns"]["p99"] += 1
+
+        def closed_run(point):
+            first_run(point, "as_closed_loop", "latency_ns")["p50"] += 1
+
+        assert_found("loads", closed, "load.as_closed_loop_ns.p99: ")
+        assert_found("loads", closed_run, "as_closed_loop latency_ns.p50: ")
+
+    def test_check_refuses_a_run_without_its_histogram(self):
+        figures = self.measured("compare")
+        del figures["points"][0]["runs"][0]["histogram_ns"]
+        self.assert_refused(self.run_it("report", "--check", self.written("compare", figures)).end(), 65,
+                            "histogram_ns")
 
     def test_what_is_no_file_of_figures_is_refused(self):
         for name, text in (("empty", ""), ("text", "hello"), ("other", "{}"), ("cut", '{"schema": "co'),

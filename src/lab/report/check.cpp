@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lab/collect.hpp"
+#include "lab/results.hpp"
 #include "lab/summary.hpp"
 
 namespace cortado::lab {
@@ -65,6 +66,49 @@ void check_derived(Checker& checker, const std::string& where, const Json& run) 
     checker.expect(where + " fairness_jain", run.at("fairness_jain"),
                    fairness_jain(run["per_writer_per_s"].get<std::vector<double>>()));
   }
+}
+
+/// The raw counts are what a Histogram writes: else no percentile follows from them.
+Histogram checked_histogram(Checker& checker, const std::string& where, const Json& is) {
+  const Histogram histogram = histogram_from(is);
+  checker.expect(where, is, to_json(histogram));
+  if (histogram.samples() == 0) return histogram;
+  const std::size_t last = modes::LatencyBuckets::bucket_of(histogram.longest());
+  checker.expect(where + ".longest is in the last bucket", last + 1, histogram.counts().size());
+  return histogram;
+}
+
+void check_latency(Checker& checker, const std::string& where, const Json& is,
+                   const Histogram& histogram) {
+  const Json should = to_json(latency_of(histogram));
+  for (const auto& [figure, value] : should.items()) {
+    checker.expect(where + "." + figure, is.at(figure), value);
+  }
+}
+
+/// A run, or what a closed loop would tell of one.
+Histogram check_latencies(Checker& checker, const std::string& where, const Json& run) {
+  const Histogram histogram =
+      checked_histogram(checker, where + " histogram_ns", run.at("histogram_ns"));
+  check_latency(checker, where + " latency_ns", run.at("latency_ns"), histogram);
+  return histogram;
+}
+
+/// Of each run that finished, and of all of them together.
+void check_latencies_of_point(Checker& checker, const std::string& where, const Json& point) {
+  const Json load = point.value("load", Json());
+  Histogram all;
+  Histogram from_send;
+  for (const Json& run : point.at("runs")) {
+    if (!is_finished(run)) continue;
+    all.add(check_latencies(checker, where, run));
+    if (load.is_null()) continue;
+    from_send.add(check_latencies(checker, where + " as_closed_loop", run.at("as_closed_loop")));
+  }
+  check_latency(checker, where + " latency_ns", point.at("latency_ns"), all);
+  if (load.is_null()) return;
+  check_latency(checker, where + " load.as_closed_loop_ns", load.at("as_closed_loop_ns"),
+                from_send);
 }
 
 void check_run(Checker& checker, const std::string& where, const Json& run) {
@@ -152,6 +196,7 @@ void check_point(Checker& checker, const Json& points, const Json& point) {
   checker.expect(where + " has a rate", !point.at("throughput_per_s").is_null(),
                  unfinished < point.at("runs").size());
   check_summaries(checker, where, point);
+  check_latencies_of_point(checker, where, point);
   check_ledgers(checker, where, point);
   if (const Json* const base = base_of(points, point); base != nullptr) {
     check_summary(checker, where + " ratio_to_thread_mutex", point.at("ratio_to_thread_mutex"),
