@@ -61,9 +61,9 @@ bool has_all(const std::vector<std::string>& names) {
 std::uint32_t mode_to_try(const std::string& name) {
   const std::uint32_t mode = mode_named(name);
   std::string names;
-  for (std::uint32_t i = 0; i < modes::all_modes().size(); ++i) {
-    if (i == mode) return mode;
-    names += (i == 0 ? "" : ", ") + std::string(modes::all_modes()[i]->name);
+  for (const std::uint32_t known : lab::fault_modes()) {
+    if (known == mode) return mode;
+    names += (names.empty() ? "" : ", ") + std::string(modes::known_modes()[known]->name);
   }
   throw Refused{kUsage, "cannot try faults in " + name + "; name some of " + names};
 }
@@ -74,10 +74,7 @@ lab::FaultPlan plan_of(const FaultsOptions& options) {
   for (const std::string& name : options.modes) {
     if (name != "all") plan.modes.push_back(mode_to_try(name));
   }
-  if (has_all(options.modes)) {
-    plan.modes.clear();
-    for (std::uint32_t i = 0; i < modes::all_modes().size(); ++i) plan.modes.push_back(i);
-  }
+  if (has_all(options.modes)) plan.modes = lab::fault_modes();
   std::sort(plan.modes.begin(), plan.modes.end());
   plan.modes.erase(std::unique(plan.modes.begin(), plan.modes.end()), plan.modes.end());
 
@@ -215,10 +212,12 @@ void add_faults(CLI::App& program, int& status) {
       "happened, so that nothing depends on luck: whether it happened is noted by whoever it "
       "happened to, and if it did not, that is an error and no outcome. Half way means: half of "
       "the order is in the buffer, with the lock in hand where there is one; with messages, half "
-      "of it is in the ring. In a race, the writer waits half way until another has come by.\n"
+      "of it is in the ring, or on its way into the message_queue, whose own lock is in hand "
+      "then. In a race, the writer waits half way until another has come by.\n"
       "A thread cannot be killed alone: the kernel ends its process. It cannot be stopped from "
       "outside alone either, so it waits for what nobody does. An exception that nobody catches "
-      "is a crash; throws is one that the writer catches. In process-ring, the owner that is "
+      "is a crash; throws is one that the writer catches; none can come from under the lock of "
+      "the message_queue, so there it comes before the send. In process-ring, the owner that is "
       "killed has a successor, which takes over its lanes; its buffer is gone, and what was "
       "applied to it counts as forgotten (kept state or a journal would keep it).\n"
       "Ctrl-C or SIGTERM ends it at once, with no result, and leaves nothing behind.\n"

@@ -113,7 +113,7 @@ std::string fault_table(const std::vector<FaultCell>& cells) {
       "  intact    they went on, every order whole, once, in order\n"
       "  garbled   they went on, and orders were torn, lost, repeated or reordered\n"
       "  hung      some never went on: they wait for ever, or the lock refuses them for ever\n"
-      "  all dead  one process was all of them, and ended\n";
+      "  all dead  the process with the buffer ended: they were in it, or have nobody to send to\n";
   const auto marked = [&](auto condition) {
     return std::any_of(cells.begin(), cells.end(), condition);
   };

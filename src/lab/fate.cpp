@@ -41,7 +41,10 @@ constexpr std::nullopt_t kNobody = std::nullopt;
 // A race garbles whatever happens. A thread that ends by a signal ends its process. A lock is not
 // given back by whoever is killed or stands still, and is by whoever throws, with half an order
 // behind it. Whoever has the buffer's address in its own memory can write there. A ring holds
-// nothing, and an owner that is a process of its own can have a successor.
+// nothing, and an owner that is a process of its own can have a successor. A queue with a lock in
+// it hangs as a lock does, with everybody who ends or stands still in a send: who reaches for the
+// buffer that he does not have ends, too. It keeps no half of an order that its writer gave up, and
+// an owner that ends leaves nobody who reads it.
 constexpr std::array kTheory{
     //                    nothing   throws    segfault  killed    stopped   scribbles  slow owner
     Row{"thread-race", {kGarbled, kGarbled, kDead, kDead, kGarbled, kGarbled, kGarbled, kNobody}},
@@ -51,6 +54,7 @@ constexpr std::array kTheory{
         {kGarbled, kGarbled, kGarbled, kGarbled, kGarbled, kGarbled, kGarbled, kNobody}},
     Row{"process-mutex", {kIntact, kGarbled, kHung, kHung, kHung, kGarbled, kIntact, kNobody}},
     Row{"process-ring", {kIntact, kIntact, kIntact, kIntact, kIntact, kIntact, kIntact, kIntact}},
+    Row{"process-message-queue", {kIntact, kIntact, kHung, kHung, kHung, kHung, kIntact, kDead}},
 };
 
 }  // namespace

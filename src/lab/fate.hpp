@@ -13,7 +13,8 @@ enum class Fate : std::uint8_t {
   intact,    ///< everybody else went on, and every order that was taken is whole, once, in order
   garbled,   ///< everybody else went on, but orders were torn, lost, repeated or reordered
   hung,      ///< some of those that live never got on: they wait for ever, or are refused for ever
-  all_dead,  ///< the process with the buffer ended, and all with it
+  all_dead,  ///< the process with the buffer ended: all others were in it, or have nobody to send
+             ///< to
 };
 
 /// "intact", "garbled", "hung", "all dead"

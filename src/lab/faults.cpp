@@ -22,6 +22,11 @@ bool has_owner(const modes::Mode& mode) noexcept {
   return mode.sharing == modes::Sharing::ring;
 }
 
+/// Of an owner that is killed: whoever is next has all lanes. Other queues have no such thing.
+bool has_successor(const modes::Mode& mode) noexcept {
+  return &mode == &modes::kProcessRing;
+}
+
 RunSpec spec_of(const FaultPlan& plan, std::uint32_t mode, Kind fault) {
   const modes::Mode& in = *modes::known_modes()[mode];
   RunSpec spec;
@@ -31,8 +36,7 @@ RunSpec spec_of(const FaultPlan& plan, std::uint32_t mode, Kind fault) {
   spec.workload.seed = plan.seed;
   spec.workload.fault = {fault, 0, kFaultAt, 1};
   spec.watchdog = plan.watchdog;
-  spec.restarts_host =
-      fault == Kind::owner_killed && has_owner(in) && in.isolation == modes::Isolation::process;
+  spec.restarts_host = fault == Kind::owner_killed && has_successor(in);
   return spec;
 }
 
@@ -65,6 +69,20 @@ Result<void> try_one(const FaultPlan& plan, std::uint32_t mode, FaultCell& cell,
 }
 
 }  // namespace
+
+const std::vector<std::uint32_t>& fault_modes() {
+  static const auto kAll = [] {
+    std::vector<std::uint32_t> all;
+    const auto known = modes::known_modes();
+    for (std::uint32_t i = 0; i < known.size(); ++i) {
+      if (i < modes::all_modes().size() || known[i] == &modes::kProcessMessageQueue) {
+        all.push_back(i);
+      }
+    }
+    return all;
+  }();
+  return kAll;
+}
 
 const std::vector<FaultName>& all_faults() {
   static const std::vector<FaultName> kAll{

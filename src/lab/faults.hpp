@@ -28,8 +28,12 @@ struct FaultName {
 const std::vector<FaultName>& all_faults();
 const FaultName& name_of(modes::Fault::Kind kind);
 
+/// The modes in which somebody has thought about what each does, as Workload::mode: the six, and
+/// the queue of Boost that they are held against.
+const std::vector<std::uint32_t>& fault_modes();
+
 struct FaultPlan {
-  std::vector<std::uint32_t> modes;        ///< as Workload::mode
+  std::vector<std::uint32_t> modes;        ///< of fault_modes()
   std::vector<modes::Fault::Kind> faults;  ///< of all_faults()
   std::uint64_t seed = 1;
   /// A run in which nothing moves so long hangs; longer than modes::kSlow.

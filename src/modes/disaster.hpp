@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "modes/stage.hpp"
 
@@ -12,6 +13,13 @@ namespace cortado::modes {
 struct Thrown {};
 
 inline constexpr std::chrono::milliseconds kSlow{200};
+
+/// Stamp::word() of the order in which the owner dies; UINT64_MAX, which is nobody's: none.
+inline std::uint64_t fatal_to_owner(const Workload& workload) noexcept {
+  const Fault& fault = workload.fault;
+  if (fault.kind != Fault::Kind::owner_killed) return UINT64_MAX;
+  return Stamp(fault.writer, fault.sequence).word();
+}
 
 /// Called half way through the order that the workload's fault is for; notes on the stage that it
 /// was there. Only the first call does something: a next owner meets the same order again.

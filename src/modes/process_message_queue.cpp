@@ -4,6 +4,10 @@
 // for good: the lock throws at each who asks for it (Boost 1.78 and later, where its mutex is
 // robust), or all wait for ever. What the queue held then is lost. Run under a watchdog.
 //
+// The lock is the queue's own, and nobody else's code runs under it. What happens half way happens
+// there all the same: the queue reads an order only when it has the lock, and the second half of
+// that order cannot be read, so the kernel hands over to us in the midst of the queue's copy.
+//
 // Such a queue has a name in /dev/shm. The host takes the name away as soon as all writers have it,
 // and the runner, however a run ends.
 #include <algorithm>
@@ -79,29 +83,38 @@ void own(const Stage& stage, bi::message_queue& queue, QueueOwner& owner) {
   }
 }
 
-/// An order whose second half cannot be read: who copies it dies half way, with whatever lock he
-/// has.
+/// An order whose second half cannot be read before it is mended: who copies it is held up half
+/// way, by SIGSEGV, with whatever lock he has.
 class TornImage {
  public:
-  /// Its first `readable` bytes end at a page that nobody may touch.
-  TornImage(std::span<const std::byte> image, std::size_t readable)
-      : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
-        before_((readable + page_ - 1) / page_ * page_ + page_),
+  /// Its first half ends at a page that nobody may touch.
+  explicit TornImage(std::span<const std::byte> image)
+      : image_(image),
+        readable_(image.size() / 2),
+        page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
+        before_((readable_ + page_ - 1) / page_ * page_ + page_),
         bytes_(before_ + page_ + (image.size() / page_ + 1) * page_),
         memory_(static_cast<std::byte*>(
             ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
     if (memory_ == MAP_FAILED) throw std::bad_alloc();
-    std::copy_n(image.begin(), readable, data(readable));
+    std::copy_n(image.begin(), readable_, data());
     ::mprotect(memory_ + before_, bytes_ - before_, PROT_NONE);
   }
   ~TornImage() { ::munmap(memory_, bytes_); }
   TornImage(const TornImage&) = delete;
   TornImage& operator=(const TornImage&) = delete;
 
-  std::byte* data(std::size_t readable) const noexcept { return memory_ + before_ - readable; }
+  std::byte* data() const noexcept { return memory_ + before_ - readable_; }
+  /// Who was held up may go on. For a signal handler, too.
+  void mend() const noexcept {
+    ::mprotect(memory_ + before_, bytes_ - before_, PROT_READ | PROT_WRITE);
+    std::copy(image_.begin() + static_cast<std::ptrdiff_t>(readable_), image_.end(),
+              memory_ + before_);
+  }
 
  private:
-  std::size_t page_, before_, bytes_;
+  std::span<const std::byte> image_;
+  std::size_t readable_, page_, before_, bytes_;
   std::byte* memory_;
 };
 
@@ -118,20 +131,23 @@ class QueueSink {
     if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
     return send(order.image().data(), order.image().size());
   }
-  /// What is half way happens in the queue's own copy.
+  /// What is half way happens in the queue's own copy, with its lock in hand. But for an exception:
+  /// none can come from there, so it comes while the writer puts the order together.
   template <class Midway>
   Put put(const Order& order, const Midway& midway) {
     if (order.bytes().size() > capacity_) return Put::rejected;
+    if (stage_.workload().fault.kind == Fault::Kind::thrown) midway();
+    const TornImage torn(order.image());
     static const Midway* half_way;
+    static const TornImage* held_up;
     half_way = &midway;
-    ::signal(SIGSEGV, [](int) {
+    held_up = &torn;
+    const auto before = ::signal(SIGSEGV, [](int) {
       (*half_way)();
-      ::_exit(kCannotTakePart);
+      held_up->mend();
     });
-    const std::size_t half = order.image().size() / 2;
-    const TornImage torn(order.image(), half);
-    const Put put = send(torn.data(half), order.image().size());
-    half_way = nullptr;
+    const Put put = send(torn.data(), order.image().size());
+    ::signal(SIGSEGV, before);
     return put;
   }
   static Failure failure() noexcept { return Failure::queue_broken; }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "modes/applier.hpp"
+#include "modes/disaster.hpp"
 #include "modes/stage.hpp"
 #include "modes/writer_body.hpp"
 
@@ -14,15 +15,23 @@ namespace cortado::modes {
 class QueueOwner {
  public:
   QueueOwner(const Stage& stage, Buffer buffer)
-      : stage_(stage), applier_(stage, buffer, false), before_(usage_of_thread()) {}
+      : stage_(stage),
+        applier_(stage, buffer, false),
+        disaster_(stage),
+        fatal_(fatal_to_owner(stage.workload())),
+        before_(usage_of_thread()) {}
 
   /// An order as it travelled; what is none is left out.
   void apply(std::span<const std::byte> image) {
     if (image.size() < Order::kStampBytes) return;
     const Order order(image);
     if (order.stamp().writer() >= stage_.workload().writers) return;
-    applier_.apply(order, nothing_);
-    stage_.host().applied.store(++applied_, std::memory_order_relaxed);
+    if (order.stamp().word() == fatal_) [[unlikely]] {
+      applier_.apply(order, disaster_);
+    } else {
+      applier_.apply(order, nothing_);
+    }
+    stage_.host().applied.store(++applied_, std::memory_order_release);
   }
   /// After some orders, before it waits for more.
   void note_time() noexcept {
@@ -38,6 +47,8 @@ class QueueOwner {
  private:
   const Stage& stage_;
   Applier<Plain> applier_;
+  const Disaster disaster_;
+  std::uint64_t fatal_;
   Usage before_;
   const Nothing nothing_{};
   std::uint64_t applied_ = 0;

@@ -101,13 +101,6 @@ class RingSink {
   std::uint64_t left_in_window_;
 };
 
-/// The order in which its owner dies; UINT64_MAX, which is nobody's: none.
-std::uint64_t fatal_to_owner(const Workload& workload) noexcept {
-  const Fault& fault = workload.fault;
-  if (fault.kind != Fault::Kind::owner_killed) return UINT64_MAX;
-  return Stamp(fault.writer, fault.sequence).word();
-}
-
 std::size_t ring_bytes_for(const Workload& workload) {
   constexpr std::size_t kAtOnce = 4;  // so many of the longest orders fit
   return std::max(OwnerOptions{}.ring_bytes,

@@ -9,7 +9,8 @@ import harness
 from harness import CliTest, read_until, until
 
 MODES = ["thread-race", "thread-mutex", "thread-ring", "process-race", "process-mutex",
-         "process-ring"]
+         "process-ring", "process-message-queue"]
+OWNED = ["thread-ring", "process-ring", "process-message-queue"]
 FAULTS = ["none", "throws", "segfault", "killed", "stopped", "scribbles", "slow", "owner-killed"]
 
 
@@ -33,7 +34,7 @@ class Faults(CliTest):
                          [(fault, mode) for fault in faults for mode in MODES])
         self.assertEqual([f["name"] for f in figures["faults"]], faults)
         for cell in figures["cells"]:
-            if cell["fault"] == "owner-killed" and "ring" not in cell["mode"]:
+            if cell["fault"] == "owner-killed" and cell["mode"] not in OWNED:
                 self.assertIsNone(cell["outcome"], cell)
                 continue
             self.assertEqual(cell["outcome"], cell["theory"])

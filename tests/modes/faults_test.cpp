@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -33,7 +34,17 @@ FaultCell cell_of(std::size_t mode, Kind fault) {
   return cells.empty() ? FaultCell{} : cells[0];
 }
 
-class Faults : public EveryMode {};
+std::vector<std::size_t> fault_modes_by_index() {
+  return {fault_modes().begin(), fault_modes().end()};
+}
+
+class Faults : public EveryMode {
+ protected:
+  /// With a lock of its own, or one in its queue.
+  static bool is_locked() {
+    return mode().sharing == modes::Sharing::mutex || &mode() == &modes::kProcessMessageQueue;
+  }
+};
 
 TEST_P(Faults, AreAsTheorySays) {
   std::vector<Kind> all;
@@ -49,13 +60,13 @@ TEST_P(Faults, AreAsTheorySays) {
     EXPECT_TRUE(races() || cell.fate == Fate::hung || cell.run.ledger.balances());
     const bool went_on = cell.fate == Fate::intact || cell.fate == Fate::garbled;
     EXPECT_EQ(cell.went_on.has_value(), went_on);
-    if (cell.fault == Kind::slow && mode().sharing == modes::Sharing::mutex) {
+    if (cell.fault == Kind::slow && is_locked()) {
       EXPECT_GE(*cell.went_on, modes::kSlow);  // all wait for the one who has the lock
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Faults, testing::Range<std::size_t>(0, 6), name_of_mode);
+INSTANTIATE_TEST_SUITE_P(All, Faults, testing::ValuesIn(fault_modes_by_index()), name_of_mode);
 
 constexpr std::size_t kProcessRingIndex = 5;
 
@@ -69,6 +80,28 @@ TEST(Fault, AnOwnerHasASuccessorThatTakesOverItsLanes) {
   EXPECT_GT(ledger.forgotten, 0U);
   EXPECT_LE(ledger.forgotten, kFaultWriters * kFaultAt);
   EXPECT_FALSE(ledger.is_clean());
+}
+
+constexpr std::size_t kMessageQueueIndex = 8;
+
+TEST(Fault, AWriterHeldUpInTheQueuesOwnCopyGoesOnAndItsOrderIsWhole) {
+  for (const Kind fault : {Kind::none, Kind::slow}) {
+    const FaultCell cell = cell_of(kMessageQueueIndex, fault);
+    EXPECT_TRUE(cell.run.is_complete());
+    EXPECT_TRUE(cell.run.ledger.is_clean());
+    EXPECT_EQ(cell.run.ledger.applied, kFaultWriters * kFaultOrders);
+  }
+}
+
+TEST(Fault, AWriterThatEndsInTheQueueTakesAllOthersAlong) {
+  for (const auto& [fault, signal] :
+       {std::pair{Kind::killed, SIGKILL}, {Kind::crashed, SIGSEGV}, {Kind::scribbled, SIGSEGV}}) {
+    const FaultCell cell = cell_of(kMessageQueueIndex, fault);
+    ASSERT_EQ(cell.run.writers.size(), kFaultWriters);
+    EXPECT_EQ(cell.run.writers[0].signal, signal);
+    EXPECT_EQ(cell.fate, Fate::hung);
+    EXPECT_FALSE(cell.went_on);
+  }
 }
 
 TEST(Fault, AWriterThatReachesForTheOwnersBufferIsKilledByTheKernel) {

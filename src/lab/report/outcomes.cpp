@@ -87,8 +87,8 @@ void add_faults(ReportSection& section, const StudyFaults& faults) {
   matrix.title = "Fault by mode";
   matrix.says =
       "intact: the others went on, every order whole, once, in order. garbled: they went on, and "
-      "orders were torn, lost, repeated or reordered. hung: some never went on. all dead: one "
-      "process was all of them, and ended.";
+      "orders were torn, lost, repeated or reordered. hung: some never went on. all dead: the "
+      "process with the buffer ended, and the others were in it, or have nobody to send to.";
   matrix.table.head = {"fault"};
   matrix.table.head.insert(matrix.table.head.end(), faults.modes.begin(), faults.modes.end());
   for (const auto& [fault, says] : faults.faults) {
