@@ -177,6 +177,21 @@ std::string latency_lines(const RunResult& result) {
          ", as a closed loop tells, which does not see who waits behind a stall\n";
 }
 
+/// Nothing, where nobody waited for anybody.
+std::string waiting_line(const RunResult& result) {
+  std::string text;
+  if (result.blocked_ns != 0) {
+    text = fmt::format("{} of all writers together, about {} for an order",
+                       short_time(static_cast<double>(result.blocked_ns)),
+                       short_time(result.blocked_ns_per_order()));
+  }
+  if (const auto& depth = result.queue_depth; depth && depth->samples != 0) {
+    text += fmt::format("{}queue depth {} on average, {} at most", text.empty() ? "" : "; ",
+                        short_count(depth->mean), short_count(static_cast<double>(depth->max)));
+  }
+  return text.empty() ? text : "  blocked     " + text + "\n";
+}
+
 std::string cup_line(const RunResult& result) {
   const std::string cup = cup_text(result);
   if (!cup.empty()) {
@@ -205,6 +220,7 @@ std::string describe(const RunResult& result) {
     text +=
         fmt::format("  stalls      no writer for longer than {}\n", time(result.longest_stall_ns));
   }
+  text += waiting_line(result);
   if (result.peak_memory != 0) {
     text += fmt::format("  memory      {}B at most, of all processes together\n",
                         short_count(static_cast<double>(result.peak_memory)));

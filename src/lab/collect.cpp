@@ -45,11 +45,14 @@ WriterResult writer_result(const Stage& stage, std::uint32_t index, const Collec
     const modes::Account& account = collected.buffer.account(index);
     result.applied = account.count - std::min(account.count, account.duplicated);
   }
+  result.blocked_ns = notes.blocked_ns.load(std::memory_order_relaxed);
   const std::uint64_t started = stage.head().started_ns.load(std::memory_order_relaxed);
   const std::uint64_t ended = notes.ended_ns.load(std::memory_order_acquire);
   if (ended > started) {
     result.throughput_per_s =
         static_cast<double>(result.sent) * 1e9 / static_cast<double>(ended - started);
+    // Of a few long waits an estimate may make more than there was time for.
+    result.blocked_ns = std::min(result.blocked_ns, ended - started);
   }
   result.pid = notes.pid.load(std::memory_order_relaxed);
   result.buffer_address = notes.buffer_address.load(std::memory_order_relaxed);
@@ -75,11 +78,22 @@ void collect_writers(RunResult& result, const Stage& stage, const Collected& col
     const WriterResult& writer = result.writers.emplace_back(writer_result(stage, w, collected));
     shares.push_back(writer.throughput_per_s);
     result.longest_stall_ns = std::max(result.longest_stall_ns, writer.longest_stall_ns);
+    result.blocked_ns += writer.blocked_ns;
     result.peak_memory += writer.peak_memory;
     add(result.usage, stage.writer(w).usage);
   }
   add(result.usage, stage.host().usage);
   result.fairness_jain = fairness_jain(shares);
+}
+
+void collect_depth(RunResult& result, const modes::HostNotes& host) {
+  if (result.mode->sharing != modes::Sharing::ring) return;
+  Depth& depth = result.queue_depth.emplace();
+  depth.samples = host.depth_looks.load(std::memory_order_relaxed);
+  depth.max = host.depth_most.load(std::memory_order_relaxed);
+  if (depth.samples == 0) return;
+  depth.mean = static_cast<double>(host.depth_sum.load(std::memory_order_relaxed)) /
+               static_cast<double>(depth.samples);
 }
 
 void collect_buffer(RunResult& result, modes::Buffer buffer) {
@@ -111,6 +125,11 @@ double RunResult::switches_per_order() const noexcept {
          static_cast<double>(ledger.applied);
 }
 
+double RunResult::blocked_ns_per_order() const noexcept {
+  if (ledger.applied == 0) return 0;
+  return static_cast<double>(blocked_ns) / static_cast<double>(ledger.applied);
+}
+
 Latency latency_of(const Histogram& histogram) {
   return {histogram.samples(), histogram.at(0.5), histogram.at(0.99), histogram.at(0.999),
           histogram.longest()};
@@ -139,6 +158,7 @@ RunResult collect(const Stage& stage, const modes::Mode& mode, const Collected& 
   }
   collect_latencies(result, stage);
   collect_writers(result, stage, collected);
+  collect_depth(result, stage.host());
   const auto strokes = stage.strokes();
   const std::uint64_t made = stage.head().strokes_made.load(std::memory_order_acquire);
   result.strokes.assign(

@@ -96,6 +96,8 @@ struct Figures {
     switches.push_back(run.switches_per_order());
     fairness.push_back(run.fairness_jain);
     stalls.push_back(static_cast<double>(run.longest_stall_ns));
+    blocked.push_back(run.blocked_ns_per_order());
+    if (run.queue_depth) depths.push_back(run.queue_depth->mean);
     memory.push_back(static_cast<double>(run.peak_memory));
   }
   void summarize_into(Point& point) const {
@@ -104,10 +106,12 @@ struct Figures {
     point.switches_per_order = summarize(switches);
     point.fairness_jain = summarize(fairness);
     point.longest_stall_ns = summarize(stalls);
+    point.blocked_ns_per_order = summarize(blocked);
+    if (!depths.empty()) point.queue_depth_mean = summarize(depths);
     point.peak_memory = summarize(memory);
   }
 
-  std::vector<double> rates, cpu, switches, fairness, stalls, memory;
+  std::vector<double> rates, cpu, switches, fairness, stalls, blocked, depths, memory;
 };
 
 }  // namespace

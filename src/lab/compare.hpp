@@ -54,6 +54,8 @@ struct Point {
   Summary switches_per_order;
   Summary fairness_jain;
   Summary longest_stall_ns;
+  Summary blocked_ns_per_order;
+  std::optional<Summary> queue_depth_mean;  ///< none: the mode has no queue
   Summary peak_memory;
   Ledger worst;  ///< of each kind, the most that any run had
   Ledger sum;    ///< of all runs

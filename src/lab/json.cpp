@@ -90,6 +90,7 @@ Json writers_json(const std::vector<WriterResult>& writers) {
                    {"failure", name_of(writer.failure)},
                    {"signal", writer.signal},
                    {"longest_stall_ns", writer.longest_stall_ns},
+                   {"blocked_ns", writer.blocked_ns},
                    {"peak_memory_bytes", writer.peak_memory}});
   }
   return all;
@@ -120,6 +121,12 @@ void put_figures(Json& to, const RunResult& result) {
   to["switches_per_order"] = result.switches_per_order();
   to["fairness_jain"] = result.fairness_jain;
   to["longest_stall_ns"] = result.longest_stall_ns;
+  to["blocked_ns"] = result.blocked_ns;
+  to["blocked_ns_per_order"] = result.blocked_ns_per_order();
+  const auto& depth = result.queue_depth;
+  to["queue_depth_mean"] = depth ? Json(depth->mean) : Json(nullptr);
+  to["queue_depth_max"] = depth ? Json(depth->max) : Json(nullptr);
+  to["queue_depth_samples"] = depth ? Json(depth->samples) : Json(nullptr);
   to["peak_memory_bytes"] = result.peak_memory;
 }
 
@@ -168,6 +175,9 @@ Json point_json(const Point& point) {
             {"switches_per_order", to_json(point.switches_per_order)},
             {"fairness_jain", to_json(point.fairness_jain)},
             {"longest_stall_ns", to_json(point.longest_stall_ns)},
+            {"blocked_ns_per_order", to_json(point.blocked_ns_per_order)},
+            {"queue_depth_mean",
+             point.queue_depth_mean ? to_json(*point.queue_depth_mean) : Json(nullptr)},
             {"peak_memory_bytes", to_json(point.peak_memory)},
             {"worst", to_json(point.worst)},
             {"sum", to_json(point.sum)}};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct WriterResult {
   int signal = 0;          ///< that ended its process
   /// Between two of its orders that are timed: it was not stalled for longer than that.
   std::uint64_t longest_stall_ns = 0;
+  std::uint64_t blocked_ns = 0;   ///< see RunResult
   std::uint64_t peak_memory = 0;  ///< bytes of its process; 0: it is a thread of the host, or died
   /// When its order `fault.sequence` was applied; 0: never. Only where the fault has a gate.
   std::uint64_t behind_gate_ns = 0;
@@ -40,6 +42,13 @@ struct Latency {
 };
 /// The figures of those that a histogram has.
 Latency latency_of(const Histogram& histogram);
+
+/// Orders that were handed over and not yet applied, as the owner saw it now and then.
+struct Depth {
+  std::uint64_t samples = 0;  ///< times that it looked
+  double mean = 0;
+  std::uint64_t max = 0;  ///< of these
+};
 
 struct RunResult {
   const modes::Mode* mode = nullptr;
@@ -65,6 +74,10 @@ struct RunResult {
   modes::Usage usage;  ///< of all who took part
   double fairness_jain = 1;
   std::uint64_t longest_stall_ns = 0;  ///< of any writer
+  /// Time in which writers could not go on, as another had the lock or there was no room, of all
+  /// writers together; an estimate, see modes/blocked_time.hpp.
+  std::uint64_t blocked_ns = 0;
+  std::optional<Depth> queue_depth;  ///< none: the mode has no queue
   /// Bytes that were resident at most, of all processes; what several have mapped counts for each.
   std::uint64_t peak_memory = 0;
   std::vector<WriterResult> writers;
@@ -79,6 +92,8 @@ struct RunResult {
   double cpu_ns_per_order() const noexcept;
   /// Likewise, of context switches.
   double switches_per_order() const noexcept;
+  /// Likewise, of the time in which writers were blocked.
+  double blocked_ns_per_order() const noexcept;
 };
 
 }  // namespace cortado::lab

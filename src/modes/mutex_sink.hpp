@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "modes/applier.hpp"
+#include "modes/blocked_time.hpp"
 #include "modes/shared_buffer.hpp"
 #include "modes/writer_body.hpp"
 
@@ -18,6 +19,7 @@ class MutexSink {
   MutexSink(const Stage& stage, Mutex& mutex, Buffer buffer)
       : stage_(stage),
         timeline_(stage),
+        blocked_(stage),
         mutex_(mutex),
         buffer_(buffer),
         applier_(stage, buffer, false),
@@ -29,7 +31,12 @@ class MutexSink {
     if (order.bytes().size() > capacity_) return Put::rejected;
     if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
     try {
-      const std::lock_guard<Mutex> lock(mutex_);
+      if (blocked_.is_sampled(order.stamp())) [[unlikely]] {
+        lock_timed(order.stamp());
+      } else {
+        mutex_.lock();
+      }
+      const std::lock_guard<Mutex> lock(mutex_, std::adopt_lock);
       if constexpr (requires { mutex_.take_over(); }) {
         if (mutex_.take_over()) [[unlikely]]
           buffer_.empty_cup();
@@ -45,8 +52,15 @@ class MutexSink {
   bool finish() const noexcept { return true; }
 
  private:
+  [[gnu::noinline]] void lock_timed(Stamp stamp) {
+    if (mutex_.try_lock()) return;
+    const Wait wait = blocked_.sampled(stamp);
+    mutex_.lock();
+  }
+
   const Stage& stage_;
   Timeline timeline_;
+  BlockedTime blocked_;
   Mutex& mutex_;
   Buffer buffer_;
   Applier<Plain> applier_;

@@ -24,6 +24,7 @@
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <unistd.h>
 
+#include "modes/blocked_time.hpp"
 #include "modes/host.hpp"
 #include "modes/mode.hpp"
 #include "modes/queue_owner.hpp"
@@ -123,13 +124,14 @@ class QueueSink {
   QueueSink(const Stage& stage, bi::message_queue& queue)
       : stage_(stage),
         queue_(queue),
+        blocked_(stage),
         capacity_(stage.workload().capacity),
         takes_turns_(stage.workload().takes_turns != 0) {}
 
   Put put(const Order& order, const Nothing&) {
     if (order.bytes().size() > capacity_) return Put::rejected;
     if (takes_turns_) wait_for_turn(stage_, order.stamp().writer());
-    return send(order.image().data(), order.image().size());
+    return send(order.image().data(), order.image().size(), order.stamp());
   }
   /// What is half way happens in the queue's own copy, with its lock in hand. But for an exception:
   /// none can come from there, so it comes while the writer puts the order together.
@@ -146,7 +148,7 @@ class QueueSink {
       (*half_way)();
       held_up->mend();
     });
-    const Put put = send(torn.data(), order.image().size());
+    const Put put = send(torn.data(), order.image().size(), order.stamp());
     ::signal(SIGSEGV, before);
     return put;
   }
@@ -155,17 +157,29 @@ class QueueSink {
   static bool finish() noexcept { return true; }
 
  private:
-  Put send(const std::byte* from, std::size_t bytes) {
+  Put send(const std::byte* from, std::size_t bytes, Stamp stamp) {
     try {
-      queue_.send(from, bytes, 0);
+      if (blocked_.is_sampled(stamp)) [[unlikely]] {
+        send_timed(from, bytes, stamp);
+      } else {
+        queue_.send(from, bytes, 0);
+      }
       return Put::taken;
     } catch (const bi::interprocess_exception&) {  // somebody died in it
       return Put::failed;
     }
   }
 
+  /// What is timed is the wait for room; how long it waits for its lock the queue does not tell.
+  [[gnu::noinline]] void send_timed(const std::byte* from, std::size_t bytes, Stamp stamp) {
+    if (queue_.try_send(from, bytes, 0)) return;
+    const Wait wait = blocked_.sampled(stamp);
+    queue_.send(from, bytes, 0);
+  }
+
   const Stage& stage_;
   bi::message_queue& queue_;
+  BlockedTime blocked_;
   std::uint32_t capacity_;
   bool takes_turns_;
 };

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "modes/blocked_time.hpp"
 #include "modes/host.hpp"
 #include "modes/mode.hpp"
 #include "modes/queue_owner.hpp"
@@ -115,8 +116,11 @@ class Inboxes {
 
 class PipeSink {
  public:
-  PipeSink(const Stage& stage, os::Descriptor pipe)
+  /// The pipe's end does not block.
+  PipeSink(const Stage& stage, std::uint32_t index, os::Descriptor pipe)
       : stage_(stage),
+        index_(index),
+        blocked_(stage),
         pipe_(std::move(pipe)),
         capacity_(stage.workload().capacity),
         takes_turns_(stage.workload().takes_turns != 0),
@@ -138,6 +142,7 @@ class PipeSink {
     if (--left_in_window_ != 0) [[likely]]
       return Put::taken;
     left_in_window_ = window_;
+    const Wait wait = blocked_.whole(index_);
     return wait_until_read() ? Put::taken : Put::failed;
   }
   static Failure failure() noexcept { return Failure::queue_broken; }
@@ -148,12 +153,24 @@ class PipeSink {
   }
 
  private:
+  /// The pipe took nothing, and does not block. False: that is not why.
+  bool wait_for_room() const noexcept {
+    if (errno == EINTR) return true;
+    if (errno != EAGAIN) return false;
+    const Wait wait = blocked_.whole(index_);
+    pollfd end{pipe_.get(), POLLOUT, 0};
+    ::poll(&end, 1, -1);
+    return true;
+  }
   /// All but the last `behind` bytes. False: there is no owner any more.
   bool send(std::span<const std::byte> image, std::size_t behind) noexcept {
     Length length = static_cast<Length>(image.size());
     iovec parts[] = {{&length, sizeof length},
                      {const_cast<std::byte*>(image.data()), image.size() - behind}};
-    const ssize_t written = ::writev(pipe_.get(), parts, 2);
+    ssize_t written = 0;
+    do {
+      written = ::writev(pipe_.get(), parts, 2);
+    } while (written < 0 && wait_for_room());
     if (written < static_cast<ssize_t>(sizeof length)) return false;
     const std::size_t done = static_cast<std::size_t>(written) - sizeof length;
     return write_all(image.data() + done, image.size() - behind - done);
@@ -161,7 +178,7 @@ class PipeSink {
   bool write_all(const std::byte* from, std::size_t bytes) noexcept {
     while (bytes > 0) {
       const ssize_t written = ::write(pipe_.get(), from, bytes);
-      if (written < 0 && errno == EINTR) continue;
+      if (written < 0 && wait_for_room()) continue;
       if (written < 0) return false;
       from += written;
       bytes -= static_cast<std::size_t>(written);
@@ -181,6 +198,8 @@ class PipeSink {
   }
 
   const Stage& stage_;
+  std::uint32_t index_;
+  BlockedTime blocked_;
   os::Descriptor pipe_;
   std::uint32_t capacity_;
   bool takes_turns_;
@@ -210,12 +229,12 @@ int write(const Stage& stage, std::uint32_t index) {
   const std::string path =
       "/proc/" + std::to_string(stage.host().pid.load(std::memory_order_relaxed)) + "/fd/" +
       std::to_string(stage.writer(index).channel.load(std::memory_order_relaxed));
-  os::Descriptor pipe(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  os::Descriptor pipe(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!pipe) {
     return refuse(stage, os::system_error(errno, "open", "the pipe " + path, "run it again"));
   }
   ::signal(SIGPIPE, SIG_IGN);  // an owner that is gone is told by EPIPE
-  PipeSink sink(stage, std::move(pipe));
+  PipeSink sink(stage, index, std::move(pipe));
   write_orders(stage, index, sink, nullptr);
   return 0;
 }

@@ -30,14 +30,18 @@ class RobustMutex {
     ::pthread_mutexattr_destroy(&attributes);
   }
 
-  /// Throws, if it cannot be had any more.
+  /// Throws, if it cannot be had any more; so does try_lock.
   void lock() {
     const int error = ::pthread_mutex_lock(&mutex_);
     if (error == 0) [[likely]]
       return;
-    if (error != EOWNERDEAD) throw std::system_error(error, std::generic_category());
-    ::pthread_mutex_consistent(&mutex_);
-    holder_died_ = true;
+    repair(error);
+  }
+  bool try_lock() {
+    const int error = ::pthread_mutex_trylock(&mutex_);
+    if (error == EBUSY) return false;
+    if (error != 0) repair(error);
+    return true;
   }
   void unlock() noexcept { ::pthread_mutex_unlock(&mutex_); }
   /// For who has the lock, once: the one before died with it.
@@ -49,6 +53,12 @@ class RobustMutex {
   }
 
  private:
+  void repair(int error) {
+    if (error != EOWNERDEAD) throw std::system_error(error, std::generic_category());
+    ::pthread_mutex_consistent(&mutex_);
+    holder_died_ = true;
+  }
+
   pthread_mutex_t mutex_;
   bool holder_died_ = false;  ///< behind the lock
 };

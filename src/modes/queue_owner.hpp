@@ -7,6 +7,7 @@
 
 #include "modes/applier.hpp"
 #include "modes/disaster.hpp"
+#include "modes/queue_depth.hpp"
 #include "modes/stage.hpp"
 #include "modes/writer_body.hpp"
 
@@ -17,6 +18,7 @@ class QueueOwner {
   QueueOwner(const Stage& stage, Buffer buffer)
       : stage_(stage),
         applier_(stage, buffer, false),
+        depth_(stage),
         disaster_(stage),
         fatal_(fatal_to_owner(stage.workload())),
         before_(usage_of_thread()) {}
@@ -26,6 +28,7 @@ class QueueOwner {
     if (image.size() < Order::kStampBytes) return;
     const Order order(image);
     if (order.stamp().writer() >= stage_.workload().writers) return;
+    depth_.look(applied_);
     if (order.stamp().word() == fatal_) [[unlikely]] {
       applier_.apply(order, disaster_);
     } else {
@@ -47,6 +50,7 @@ class QueueOwner {
  private:
   const Stage& stage_;
   Applier<Plain> applier_;
+  QueueDepth depth_;
   const Disaster disaster_;
   std::uint64_t fatal_;
   Usage before_;

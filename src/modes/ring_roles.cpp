@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "modes/applier.hpp"
+#include "modes/blocked_time.hpp"
 #include "modes/disaster.hpp"
 #include "modes/host.hpp"
+#include "modes/queue_depth.hpp"
 #include "modes/window.hpp"
 #include "modes/writer_body.hpp"
 
@@ -29,6 +31,7 @@ class RingSink {
       : takes_turns_(stage.workload().takes_turns != 0),
         stage_(stage),
         timeline_(stage),
+        blocked_(stage),
         writer_(writer),
         capacity_(stage.workload().capacity),
         window_(window_of(stage.workload())),
@@ -40,7 +43,11 @@ class RingSink {
     if (timeline_.covers(order.stamp())) [[unlikely]] {
       return put_timed(order);
     }
-    return outcome(writer_.send(order.image(), kForEver));
+    const SendStatus status = writer_.try_send(order.image());
+    if (status == SendStatus::full || status == SendStatus::no_owner) [[unlikely]] {
+      return outcome(send_when_there_is_room(order), order.stamp());
+    }
+    return outcome(status, order.stamp());
   }
 
   /// Filled in place, with something half way.
@@ -49,42 +56,50 @@ class RingSink {
     if (order.bytes().size() > capacity_) return Put::rejected;
     const auto image = order.image();
     auto claim = writer_.claim_until(image.size(), kForEver);
-    if (!claim) return outcome(claim.status());
+    if (!claim) return outcome(claim.status(), order.stamp());
     timeline_.granted(order.stamp());
     const std::size_t half = image.size() / 2;
     std::copy_n(image.begin(), half, claim->bytes().begin());
     midway();
     std::copy(image.begin() + static_cast<std::ptrdiff_t>(half), image.end(),
               claim->bytes().begin() + static_cast<std::ptrdiff_t>(half));
-    return outcome(claim->commit());
+    return outcome(claim->commit(), order.stamp());
   }
 
   static Failure failure() noexcept { return Failure::queue_broken; }
   bool finish() { return writer_.close(has_failed_ ? clock::now() : kForEver) == 0; }
 
  private:
+  SendStatus send_when_there_is_room(const Order& order) noexcept {
+    const Wait wait = blocked_.whole(order.stamp().writer());
+    return writer_.send(order.image(), kForEver);
+  }
   /// Sent, with the waits in it told apart: for room, and for the owner to catch up.
   Put put_timed(const Order& order) {
     const Stamp stamp = order.stamp();
     SendStatus status = writer_.try_send(order.image());
     if (status == SendStatus::full) {
-      auto claim = writer_.claim_until(order.image().size(), kForEver);
-      if (!claim) return outcome(claim.status());
+      auto claim = [&] {
+        const Wait wait = blocked_.whole(stamp.writer());
+        return writer_.claim_until(order.image().size(), kForEver);
+      }();
+      if (!claim) return outcome(claim.status(), stamp);
       timeline_.granted(stamp);
       std::copy_n(order.image().begin(), order.image().size(), claim->bytes().begin());
       status = claim->commit();
     }
     if (left_in_window_ == 1) timeline_.sent(stamp);
-    return outcome(status);
+    return outcome(status, stamp);
   }
 
-  Put outcome(SendStatus status) noexcept {
+  Put outcome(SendStatus status, Stamp stamp) noexcept {
     if (status != SendStatus::sent) [[unlikely]] {
       has_failed_ = true;
       return Put::failed;
     }
     if (--left_in_window_ == 0) [[unlikely]] {
       left_in_window_ = window_;
+      const Wait wait = blocked_.whole(stamp.writer());
       // If it fails, the next send tells.
       static_cast<void>(writer_.wait_applied(kForEver));
     }
@@ -95,6 +110,7 @@ class RingSink {
   bool takes_turns_;
   const Stage& stage_;
   Timeline timeline_;
+  BlockedTime blocked_;
   Writer& writer_;
   std::uint32_t capacity_;
   std::uint64_t window_;
@@ -136,6 +152,7 @@ void own(const Stage& stage, Owner& owner, Buffer buffer) {
   Applier<Plain> applier(stage, buffer, false);
   const Nothing nothing{};
   const Disaster disaster(stage);
+  const QueueDepth depth(stage);
   const std::uint64_t fatal = fatal_to_owner(workload);
   std::uint64_t applied = 0;
   // What an owner before this one had applied went with it.
@@ -146,6 +163,7 @@ void own(const Stage& stage, Owner& owner, Buffer buffer) {
     if (bytes.size() < Order::kStampBytes) return;
     const Order order(bytes);
     if (order.stamp().writer() >= workload.writers) return;
+    depth.look(applied);
     if (order.stamp().word() == fatal) [[unlikely]] {
       applier.apply(order, disaster, message.redelivered());
     } else {

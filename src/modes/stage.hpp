@@ -62,7 +62,11 @@ struct HostNotes {
   std::atomic<std::uint64_t> applied{0};  ///< in ring modes: so far, to the buffer of this owner
   std::atomic<std::uint64_t> buried{0};   ///< to those of owners that died
   std::atomic<std::uint64_t> last_applied_ns{
-      0};                                     ///< in ring modes: when the last order was applied
+      0};  ///< in ring modes: when the last order was applied
+  // In ring modes; see queue_depth.hpp.
+  std::atomic<std::uint64_t> depth_looks{0};  ///< times that the owner looked
+  std::atomic<std::uint64_t> depth_sum{0};    ///< of what it saw
+  std::atomic<std::uint64_t> depth_most{0};
   Usage usage;                                ///< of the owner; zero where there is none
   std::atomic<std::uint64_t> peak_memory{0};  ///< bytes of its process that were resident at most
 };
@@ -98,6 +102,7 @@ struct alignas(64) WriterNotes {
   std::atomic<std::uint64_t> buffer_address{0};  ///< where it has the buffer; 0: it has not
   Usage usage;
   std::atomic<std::uint64_t> longest_gap_ns{0};  ///< between two orders that are timed
+  std::atomic<std::uint64_t> blocked_ns{0};      ///< see blocked_time.hpp
   std::atomic<std::uint64_t> peak_memory{0};     ///< as the host's; 0: it is a thread of the host
   /// When it began to hand over the latest orders that are timed; 0: never.
   std::atomic<std::uint64_t> begun_ns[kSamples];

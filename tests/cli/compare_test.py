@@ -44,6 +44,13 @@ class Compare(CliTest):
                 self.assertEqual(run["ledger"]["sent"], 2000)
                 self.assertIn("p99", run["latency_ns"])
             self.assertEqual(point["sum"]["sent"], 4000)
+            for name in ("blocked_ns_per_order", "queue_depth_mean"):
+                of_runs = sorted(run[name] for run in point["runs"] if run[name] is not None)
+                if not of_runs:
+                    self.assertIsNone(point[name])
+                    continue
+                self.assertEqual([point[name][bound] for bound in ("lowest", "highest")], of_runs)
+            self.assertEqual(point["queue_depth_mean"] is not None, "ring" in point["mode"])
             if point["mode"] in SAFE:
                 self.assertTrue(point["clean"], point)
 

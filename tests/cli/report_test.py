@@ -110,6 +110,22 @@ class Report(CliTest):
                       "4 writers, 10 ns of work", "Choose process-ring.", "If a writer may crash"):
             self.assertIn(words, text)
 
+    def test_it_says_how_long_writers_are_blocked_and_how_full_the_queue_is(self):
+        figures = self.measured("compare")
+        for point in figures["points"]:
+            for run in point["runs"]:
+                run["blocked_ns_per_order"] = 12345.0
+                if run["queue_depth_mean"] is not None:
+                    run["queue_depth_mean"] = 67.0
+        text = self.page(self.written("compare", figures))
+        self.assertIn("Blocked time of an order, and queue depth", text)
+        self.assertIn("12.3 us blocked; queue depth 67.0", text)
+        for point in figures["points"]:  # as an earlier version left them
+            for run in point["runs"]:
+                for figure in [name for name in run if name.startswith(("blocked", "queue"))]:
+                    del run[figure]
+        self.assertNotIn("Blocked time", self.page(self.written("compare", figures)))
+
     def test_the_rule_follows_the_figures(self):
         figures = self.measured("compare")
         for point in figures["points"]:
@@ -195,7 +211,10 @@ class Report(CliTest):
         def run(point):
             point["runs"][0]["throughput_per_s"] *= 1.01
 
-        for change in (median, ratio, ledger, run):
+        def blocked(point):
+            point["runs"][0]["blocked_ns"] += 1000000
+
+        for change in (median, ratio, ledger, run, blocked):
             status, out, err = self.run_it("report", "--check", changed(change)).end()
             self.assertEqual((status, len(err)), (1, 1), change)
             self.assertIn(b"follows from the runs", out)

@@ -18,7 +18,8 @@ LEDGER = {"sent", "applied", "rejected", "dropped", "abandoned", "unread", "rede
 KEYS = {  # of each part of the figures, at least
     "": {"schema", "context", "mode", "writers", "outcome", "workload", "ledger", "buffer",
          "wall_ns", "throughput_per_s", "latency_ns", "cpu_ns", "context_switches",
-         "fairness_jain", "per_writer"},
+         "fairness_jain", "blocked_ns", "blocked_ns_per_order", "queue_depth_mean",
+         "queue_depth_max", "queue_depth_samples", "per_writer"},
     "context": {"cores", "cpu", "kernel", "compiler", "boost", "version", "commit",
                 "command_line", "seed", "options"},
     "ledger": LEDGER,
@@ -27,7 +28,7 @@ KEYS = {  # of each part of the figures, at least
     "cpu_ns": {"user", "system"},
     "context_switches": {"voluntary", "involuntary"},
 }
-WRITER = {"sent", "applied", "throughput_per_s", "pid", "failure", "signal"}
+WRITER = {"sent", "applied", "throughput_per_s", "pid", "failure", "signal", "blocked_ns"}
 
 
 def children(pid):
@@ -74,6 +75,10 @@ class Modes(RunTest):
             for writer in figures["per_writer"]:
                 self.assertLessEqual(WRITER, writer.keys())
                 self.assertEqual((writer["sent"], writer["applied"]), (1, 1), mode)
+            for figure in ("queue_depth_mean", "queue_depth_max", "queue_depth_samples"):
+                self.assertEqual(figures[figure] is not None, "ring" in mode, f"{mode} {figure}")
+            self.assertEqual(figures["blocked_ns"],
+                             sum(writer["blocked_ns"] for writer in figures["per_writer"]))
             ledger = figures["ledger"]
             # In a race two may also lose each other's count.
             self.assertEqual((ledger["sent"], ledger["applied"] + ledger["lost"]), (4, 4), mode)

@@ -171,6 +171,28 @@ TEST_P(Modes, MeasureWhatTheyUse) {
   EXPECT_TRUE(result.is_complete());
 }
 
+TEST_P(Modes, TellHowLongWritersAreBlockedAndHowFullTheQueueIs) {
+  RunSpec wanted = spec(4, 4000);
+  set_hold(wanted.workload, 20us);
+  const RunResult result = run_it(wanted);
+  const bool has_lock = mode().sharing == modes::Sharing::mutex;
+  const bool has_queue = mode().sharing == modes::Sharing::ring;
+  std::uint64_t of_writers = 0;
+  for (const WriterResult& writer : result.writers) of_writers += writer.blocked_ns;
+  EXPECT_EQ(result.blocked_ns, of_writers);
+  // Most of the time somebody has the lock, or the owner is behind: then all others wait.
+  EXPECT_EQ(result.blocked_ns > 0, has_lock || has_queue);
+  if (has_lock) {  // each wait is timed, so that it is no estimate
+    EXPECT_LT(result.blocked_ns, 4 * result.wall_ns);
+  }
+  ASSERT_EQ(result.queue_depth.has_value(), has_queue);
+  if (!has_queue) return;
+  EXPECT_GT(result.queue_depth->samples, 1U);
+  EXPECT_GT(result.queue_depth->mean, 1);
+  EXPECT_GE(static_cast<double>(result.queue_depth->max), result.queue_depth->mean);
+  EXPECT_LE(result.queue_depth->max, 4000U);
+}
+
 /// Processes of runs that this process started. Threads of this process have the same parent.
 std::size_t members() {
   std::size_t count = 0;

@@ -62,6 +62,7 @@ void check_derived(Checker& checker, const std::string& where, const Json& run) 
   };
   per_order("cpu_ns_per_order", run.at("cpu_ns"));
   per_order("switches_per_order", run.at("context_switches"));
+  per_order("blocked_ns_per_order", run.value("blocked_ns", Json()));
   if (run.contains("per_writer_per_s")) {
     checker.expect(where + " fairness_jain", run.at("fairness_jain"),
                    fairness_jain(run["per_writer_per_s"].get<std::vector<double>>()));

@@ -189,6 +189,30 @@ ReportFigure load_figure(const StudyComparison& comparison) {
   return figure;
 }
 
+TableCell waiting_cell(const StudyPoint* point) {
+  if (point == nullptr || !point->blocked_ns_per_order) return {"-", "none"};
+  std::string text = time_text(*point->blocked_ns_per_order) + " blocked";
+  if (point->queue_depth) text += "; queue depth " + rate_text(*point->queue_depth);
+  return {text};
+}
+
+/// As a table alone: a mode in which nobody ever waits has no place on a logarithmic scale.
+void add_waiting(ReportSection& section, const StudyComparison& comparison, std::uint64_t hold) {
+  const bool is_told =
+      std::any_of(comparison.points.begin(), comparison.points.end(),
+                  [](const StudyPoint& point) { return point.blocked_ns_per_order.has_value(); });
+  if (!is_told) return;
+  ReportFigure figure;
+  figure.title = "Blocked time of an order, and queue depth, with " + work_text(hold);
+  figure.says =
+      "Lower is better. Blocked: the time in which a writer could not go on, as another had the "
+      "lock or there was no room for its order; all writers' time together, divided by the orders. "
+      "In process-message-queue only the wait for room is known, not that for the queue's lock. "
+      "Queue depth: orders handed over and not yet applied, of all writers together, on average.";
+  figure.table = table_over_writers(comparison, hold, waiting_cell);
+  section.figures.push_back(std::move(figure));
+}
+
 }  // namespace
 
 void add_rates(ReportSection& section, const StudyComparison& comparison) {
@@ -231,6 +255,7 @@ void add_costs(ReportSection& section, const StudyComparison& comparison) {
   add(
       "Fairness", "1: all writers have the same rate; 1 over their number: one has all (Jain).",
       "plain", false, [](const StudyPoint& p) { return p.fairness; }, rate_text);
+  add_waiting(section, comparison, hold);
 }
 
 }  // namespace cortado::lab

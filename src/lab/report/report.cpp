@@ -141,7 +141,8 @@ Report report_on(const Study& study) {
       add_rates);
   add_section<StudyComparison>(report, study.comparisons, "latency", "Latency", {}, add_latencies);
   add_section<StudyComparison>(report, study.comparisons, "costs",
-                               "What it costs: processor time, switches, fairness", {}, add_costs);
+                               "What it costs: processor time, switches, fairness, waits", {},
+                               add_costs);
   add_contexts(report, study);
   return report;
 }

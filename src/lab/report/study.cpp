@@ -57,7 +57,20 @@ double per_order(const Json& run, double sum) {
   return sum / std::max(1.0, run.at("ledger").at("applied").get<double>());
 }
 
+/// Of a figure that earlier versions did not write, and that not every mode has.
+std::optional<double> median_if_there(const Json& runs, const char* figure) {
+  std::vector<double> values;
+  for (const Json& run : runs) {
+    const Json value = run.value(figure, Json());
+    if (run.at("outcome") == "finished" && !value.is_null()) values.push_back(value.get<double>());
+  }
+  if (values.empty()) return std::nullopt;
+  return median(std::move(values));
+}
+
 void put_costs(StudyPoint& point, const Json& runs) {
+  point.blocked_ns_per_order = median_if_there(runs, "blocked_ns_per_order");
+  point.queue_depth = median_if_there(runs, "queue_depth_mean");
   point.cpu_ns_per_order = median_over(runs, [](const Json& run) {
     const Json& cpu = run.at("cpu_ns");
     return per_order(run, cpu.at("user").get<double>() + cpu.at("system").get<double>());

@@ -41,8 +41,10 @@ struct StudyPoint {
   double cpu_ns_per_order = 0;
   double switches_per_order = 0;
   double fairness = 1;
-  double lost_part = 0;  ///< of what was sent
-  double torn = 0;       ///< times in a run, at most
+  std::optional<double> blocked_ns_per_order;  ///< none: the file does not tell
+  std::optional<double> queue_depth;           ///< mean; none: likewise, or there is no queue
+  double lost_part = 0;                        ///< of what was sent
+  double torn = 0;                             ///< times in a run, at most
 };
 
 /// What open-loop load did to a mode; see the schema of `compare`.
