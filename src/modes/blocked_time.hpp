@@ -49,7 +49,9 @@ class BlockedTime {
   Wait sampled(Stamp stamp) const noexcept { return {stage_.writer(stamp.writer()), shift_}; }
 
  private:
-  static constexpr std::uint32_t kMostShift = 4;
+  // Two looks at a clock are as long as an order behind a lock: they must be few, or measuring
+  // makes a lock slower than it is.
+  static constexpr std::uint32_t kMostShift = 7;
 
   const Stage& stage_;
   std::uint32_t shift_;

@@ -3,6 +3,7 @@
 // else notices: the price is two system calls and two copies for each order.
 //
 // An order travels as its length (4 bytes), its stamp and its bytes.
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -171,9 +172,12 @@ class PipeSink {
     do {
       written = ::writev(pipe_.get(), parts, 2);
     } while (written < 0 && wait_for_room());
-    if (written < static_cast<ssize_t>(sizeof length)) return false;
-    const std::size_t done = static_cast<std::size_t>(written) - sizeof length;
-    return write_all(image.data() + done, image.size() - behind - done);
+    if (written < 0) return false;
+    const auto* const head = reinterpret_cast<const std::byte*>(&length);
+    const auto done = static_cast<std::size_t>(written);
+    const std::size_t of_image = done - std::min(done, sizeof length);
+    return write_all(head + done - of_image, sizeof length - (done - of_image)) &&
+           write_all(image.data() + of_image, image.size() - behind - of_image);
   }
   bool write_all(const std::byte* from, std::size_t bytes) noexcept {
     while (bytes > 0) {
