@@ -197,17 +197,22 @@ class Run {
   /// The gate opens when it stands still, and it may go on when all others are through.
   void look_at_stopped() {
     const std::string label = std::to_string(spec_.workload.fault.writer);
-    const auto pid = static_cast<id_t>(group_->writer_pid(label));
-    if (pid != 0) {
-      siginfo_t info{};
-      const bool is_there = ::waitid(P_PID, pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0;
-      if (is_there && info.si_pid != 0) open_gate_if_begun();
-    }
+    const pid_t pid = group_->writer_pid(label);
+    const bool is_stopped = pid != 0 && stands_still(pid);
+    if (is_stopped) open_gate_if_begun();
     for (std::uint32_t w = 0; w < spec_.workload.writers; ++w) {
       if (w != spec_.workload.fault.writer && stage_.writer(w).ended_ns.load() == 0) return;
     }
     modes::let_go_on(stage_);
-    if (pid != 0) ::kill(static_cast<pid_t>(pid), SIGCONT);
+    // Not otherwise: a leak checker stops its own process when that ends, and would wait for ever.
+    if (is_stopped) ::kill(pid, SIGCONT);
+  }
+
+  /// A child of ours that was stopped, and not by who traces it.
+  static bool stands_still(pid_t pid) noexcept {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid != 0;
   }
 
   /// Who met the fault ended, or stands still: see modes/gate.hpp.
