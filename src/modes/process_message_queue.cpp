@@ -150,6 +150,8 @@ class QueueSink {
     });
     const Put put = send(torn.data(), order.image().size(), order.stamp());
     ::signal(SIGSEGV, before);
+    half_way = nullptr;
+    held_up = nullptr;
     return put;
   }
   static Failure failure() noexcept { return Failure::queue_broken; }

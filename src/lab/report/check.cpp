@@ -71,7 +71,7 @@ void check_derived(Checker& checker, const std::string& where, const Json& run) 
 
 /// The raw counts are what a Histogram writes: else no percentile follows from them.
 Histogram checked_histogram(Checker& checker, const std::string& where, const Json& is) {
-  const Histogram histogram = histogram_from(is);
+  Histogram histogram = histogram_from(is);
   checker.expect(where, is, to_json(histogram));
   if (histogram.samples() == 0) return histogram;
   const std::size_t last = modes::LatencyBuckets::bucket_of(histogram.longest());
@@ -89,8 +89,7 @@ void check_latency(Checker& checker, const std::string& where, const Json& is,
 
 /// A run, or what a closed loop would tell of one.
 Histogram check_latencies(Checker& checker, const std::string& where, const Json& run) {
-  const Histogram histogram =
-      checked_histogram(checker, where + " histogram_ns", run.at("histogram_ns"));
+  Histogram histogram = checked_histogram(checker, where + " histogram_ns", run.at("histogram_ns"));
   check_latency(checker, where + " latency_ns", run.at("latency_ns"), histogram);
   return histogram;
 }
