@@ -94,10 +94,11 @@ std::string evidence(const Choice& choice, std::uint32_t writers, std::uint64_t 
   return text;
 }
 
-std::string price(const Choice& choice) {
+std::string price(const Choice& choice, Trust trust) {
   if (choice.not_trusted == nullptr) return {};
-  return "The fastest of all others, which will not do here, is " +
-         point_text(*choice.not_trusted) + "; the choice has " +
+  return std::string("The fastest of those ") +
+         (trust == Trust::none ? "that a writer's crash harms" : "whose writers are processes") +
+         " is " + point_text(*choice.not_trusted) + "; the choice has " +
          times_text(*choice.best[0], *choice.not_trusted) + " times its rate. ";
 }
 
@@ -124,6 +125,26 @@ std::string survival_text(const Study& study, const Choice& choice) {
   return text;
 }
 
+/// A rate says nothing of how long an order waits in line: what else was measured of the choice.
+std::string latency_text(const StudyComparison& comparison, const std::string& mode,
+                         std::uint32_t most_writers) {
+  const StudyPoint* measured = nullptr;
+  for (const StudyPoint& point : comparison.points) {
+    const bool is_like_it = point.mode == mode && point.latency && point.writers <= most_writers;
+    if (is_like_it && (measured == nullptr || point.writers > measured->writers)) {
+      measured = &point;
+    }
+  }
+  if (measured == nullptr) return {};
+  const StudyPoint* const lock =
+      comparison.find("thread-mutex", measured->writers, measured->hold_ns);
+  if (mode == "thread-mutex" || lock == nullptr || !lock->latency) return {};
+  return "A rate is not a latency: with " + counted(measured->writers, "writer") + " and " +
+         work_text(measured->hold_ns) + ", each as fast as it may, half of the orders take " +
+         time_text(measured->latency->p50) + " in " + mode + ", and " +
+         time_text(lock->latency->p50) + " in thread-mutex. Under less load: see Latency.";
+}
+
 /// Why the others are not: of each, what becomes of it.
 std::string ruled_out_text(const Study& study, const StudyComparison& comparison) {
   std::string text;
@@ -146,12 +167,6 @@ std::vector<std::string> common_names(const Choice& below, const Choice& above) 
                              }),
               names.end());
   return names;
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
 }
 
 /// "process-ring", "thread-mutex, the simplest of 2 that show no certain difference"
@@ -184,11 +199,13 @@ ReportAnswer answer(const Study& study, const StudyComparison& comparison, const
   answer.answer = answer_text(below, above, holds);
   if (below.best.empty() || above.best.empty()) return answer;
   const auto tell = [&](const Choice& choice, std::uint64_t hold) {
-    answer.because.push_back(evidence(choice, writers, hold) + price(choice) +
+    answer.because.push_back(evidence(choice, writers, hold) + price(choice, asked.trust) +
                              crowd(choice, comparison.cores()));
   };
   tell(below, holds.below);
   if (holds.above != holds.below) tell(above, holds.above);
+  const std::string latency = latency_text(comparison, names_of(below)[0], writers);
+  if (!latency.empty()) answer.because.push_back(latency);
   if (asked.trust == Trust::none) {
     answer.because.push_back(survival_text(study, below) + ruled_out_text(study, comparison));
   }
@@ -222,7 +239,8 @@ ReportTable map_of(const Study& study, const StudyComparison& comparison, Trust 
         row.push_back({"-", "none"});
         continue;
       }
-      std::string text = joined(names_of(choice));
+      std::string text;
+      for (const StudyPoint* point : choice.best) text += (text.empty() ? "" : ", ") + point->mode;
       if (choice.next != nullptr) {
         text += ", " + times_text(*choice.best[0], *choice.next) + " x " + choice.next->mode;
       }

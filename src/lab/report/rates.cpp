@@ -118,8 +118,9 @@ ReportFigure latency_figure(const StudyComparison& comparison, std::uint64_t hol
   ReportFigure figure;
   figure.title = "Latency of an order, " + counted(writers, "writer") + ", " + work_text(hold);
   figure.says =
-      "Lower is better. From the begin of a send until the order is applied; closed loop: each "
-      "writer waits for its own send before the next, so that a stall delays few orders.";
+      "Lower is better. From the begin of a send until the order is applied. Closed loop: each "
+      "writer hands over its next order as soon as it may. Behind a lock that is when the one "
+      "before is applied; in a queue, as long as there is room, so that orders wait in line.";
   Json series = Json::array();
   figure.table.head = {"mode", "p50", "p99", "p99.9", "max"};
   for (const std::string& mode : comparison.modes()) {
@@ -158,7 +159,8 @@ ReportFigure load_figure(const StudyComparison& comparison) {
   figure.title = "Latency under offered load, p99";
   figure.says =
       "Lower is better. Open loop: an order's time begins when it was due, whether or not its "
-      "writer was free, so that a stall counts for all who were due meanwhile.";
+      "writer was free, so that a stall counts for all who were due meanwhile. The load is a part "
+      "of what the mode itself can do: of more orders, in a faster mode.";
   const std::vector<double> parts = parts_of(comparison);
   Json labels = Json::array();
   figure.table.head = {"mode"};
@@ -223,7 +225,8 @@ void add_rates(ReportSection& section, const StudyComparison& comparison) {
 
 void add_latencies(ReportSection& section, const StudyComparison& comparison) {
   for (const std::uint64_t hold : comparison.holds()) {
-    section.figures.push_back(latency_figure(comparison, hold));
+    ReportFigure figure = latency_figure(comparison, hold);
+    if (!figure.table.rows.empty()) section.figures.push_back(std::move(figure));
   }
   if (!comparison.loads.empty()) section.figures.push_back(load_figure(comparison));
 }

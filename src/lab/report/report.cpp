@@ -41,9 +41,9 @@ void add_maps(Report& report, const Study& study) {
     section.words.emplace_back(
         "Find your number of writers and the work that is done on the state for each order; "
         "between two rows, both count. Several names: their intervals overlap, so that none of "
-        "them is known to be faster; the simplest comes first. A number with an x: so many times "
-        "the rate of the next one "
-        "that is slower for certain.");
+        "them is known to be faster; the one with the highest median comes first. A number with an "
+        "x: so many times has that one the median of the next that is slower than it for certain, "
+        "as their intervals (95 % confidence) do not overlap.");
     const auto add = [&](const char* title, const char* says, Trust trust) {
       section.figures.push_back({title, says, std::nullopt, map_of(study, comparison, trust)});
     };
