@@ -22,11 +22,13 @@ CRASHES = (-signal.SIGSEGV, -signal.SIGBUS)
 
 
 def run(program, runs, seed):
-    with tempfile.TemporaryDirectory() as folder:
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         command = [program, f"-runs={runs}", f"-seed={seed}", "-max_len=8000", "-timeout=20",
                    "-rss_limit_mb=4096", "-verbosity=0", f"-artifact_prefix={folder}/"]
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            done = subprocess.run(command, env=os.environ | {"TMPDIR": folder},
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   timeout=WATCHDOG_SECONDS, check=False)
             status, output = done.returncode, done.stdout
         except subprocess.TimeoutExpired as late:
