@@ -37,7 +37,8 @@ class JournalFile {
   JournalFile() {
     // run_target.py says where, and removes it whatever becomes of this process.
     const char* const told = std::getenv("TMPDIR");
-    std::string pattern = told != nullptr ? told : "/tmp";
+    const char* const memory = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    std::string pattern = told != nullptr ? told : memory;
     pattern += "/cortado-fuzz-XXXXXX";
     require(::mkdtemp(pattern.data()) != nullptr, "there is a directory");
     directory_ = pattern;
