@@ -126,6 +126,69 @@ class Report(CliTest):
                     del run[figure]
         self.assertNotIn("Blocked time", self.page(self.written("compare", figures)))
 
+    def test_each_mode_and_word_is_explained_and_has_a_look_of_its_own(self):
+        refused = self.run_it("compare", "--modes", "no-such").end()[2]
+        modes = set(re.findall(r"(?:thread|process)-[a-z-]+", refused[0]))
+        self.assertGreaterEqual(len(modes), 10)
+        figures = self.measured("compare")
+        like = figures["points"][0]
+        for mode in modes:
+            if mode not in [point["mode"] for point in figures["points"]]:
+                figures["points"].append({**like, "mode": mode})
+        text = self.page(self.written("compare", figures))
+        words = text.split('id="words"')[1].split("</section>")[0]
+        for mode in modes:
+            self.assertRegex(words, rf"<th[^>]*>{mode}</th>\s*<td[^>]*>[^<]{{30,}}")
+            self.assertIn(f'"{mode}": ["#', text)
+        for word in ("order", "closed loop", "offered load, capacity", "p50, p99, p99.9"):
+            self.assertRegex(words, rf"<th[^>]*>{word}</th>")
+        self.assertNotIn(">process-pipe</th>", self.page(self.written("compare")).split('id="words"')[1])
+
+    def test_a_mode_that_was_not_measured_there_is_not_in_the_legend(self):
+        figures = self.measured("compare")
+        figures["points"] = [point for point in figures["points"]
+                             if point["mode"] != "thread-race" or point["hold_ns"] == 0]
+        charts = json.loads(Page(self.page(self.written("compare", figures))).text[("script", "charts")])
+        named = [[series["name"] for series in chart["series"]] for chart in charts
+                 if chart["y"]["label"] == "orders/s"]
+        self.assertEqual(["thread-race" in names for names in named], [True, False])
+
+    def test_orders_of_other_lengths_have_a_chart_of_their_own(self):
+        figures = self.measured("compare")
+        longer = [{**point, "payload": 4096, "throughput_per_s": {"median": 7e5, "lowest": 6e5, "highest": 8e5}}
+                  for point in figures["points"] if (point["writers"], point["hold_ns"]) == (2, 0)]
+        short = self.page(self.written("compare", figures))
+        self.assertNotIn("against their length", short)
+        figures["points"] += longer
+        text = self.page(self.written("compare", figures))
+        self.assertIn("Orders per second against their length, with 2 writers and no further work", text)
+        self.assertIn(">4096 bytes</th>", text)
+        self.assertIn("700 k (600 k to 800 k)", text)
+        cards = [page.split("<nav")[0] for page in (short, text)]
+        self.assertEqual(*cards)  # they are not compared with the others
+
+    def test_what_lies_between_what_was_measured_is_told_by_its_neighbours(self):
+        figures = self.measured("compare")
+        alone = [p for p in figures["points"] if p["mode"] == "thread-alone"]
+        self.assertTrue(alone)
+        points = [{**p, "writers": 2 * p["writers"]} for p in figures["points"] if p not in alone]
+        # With 4 writers, only without work; with 2 and 8, with 0 and 1000 ns.
+        points = [p for p in points if p["writers"] == 2 or p["hold_ns"] == 0]
+        points += [{**p, "writers": 8} for p in points if p["writers"] == 2]
+        for point in points:
+            best = {(4, 0): "process-ring", (8, 0): "process-ring", (8, 1000): "process-ring",
+                    (2, 0): "process-ring", (2, 1000): "thread-mutex"}[point["writers"], point["hold_ns"]]
+            rate = 9e6 if point["mode"] == best else 1e6
+            point["throughput_per_s"] = {"median": rate, "lowest": rate, "highest": rate}
+        figures["points"] = points + alone
+        card = self.page(self.written("compare", figures)).split("10 ns of work on each order</h3>")[1]
+        card = card.split("</article>")[0]
+        self.assertIn("It depends", card)
+        self.assertIn("With 2 writers and 1 us of work on each order: thread-mutex.", card)
+        self.assertIn("With 8 writers and 1 us of work on each order: process-ring.", card)
+        self.assertIn("nearest that were measured", card)
+        self.assertIn("One thread alone, which shares with nobody, does", card)
+
     def test_the_rule_follows_the_figures(self):
         figures = self.measured("compare")
         for point in figures["points"]:

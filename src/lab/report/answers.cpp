@@ -25,16 +25,28 @@ constexpr std::array kCases{
     Case{"Speed above all, and nobody crashes", 4, 10, Trust::all},
 };
 
-/// Those measured on both sides of what was asked for; the same twice, if it was measured.
-struct Around {
-  std::uint64_t below = 0;
-  std::uint64_t above = 0;
+/// Where something was measured.
+struct Spot {
+  std::uint32_t writers = 0;
+  std::uint64_t hold_ns = 0;
+
+  bool operator==(const Spot&) const = default;
 };
-Around around(const std::vector<std::uint64_t>& holds, std::uint64_t hold_ns) {
+
+/// With so many writers: on both sides of the work that was asked for; one, if it was measured, or
+/// lies beyond all that was.
+std::vector<Spot> around(std::uint32_t writers, const std::vector<std::uint64_t>& holds,
+                         std::uint64_t hold_ns) {
+  if (holds.empty()) return {};
   const auto above = std::lower_bound(holds.begin(), holds.end(), hold_ns);
-  if (above == holds.end()) return {holds.back(), holds.back()};
-  if (*above == hold_ns || above == holds.begin()) return {*above, *above};
-  return {*std::prev(above), *above};
+  if (above == holds.end()) return {{writers, holds.back()}};
+  if (*above == hold_ns || above == holds.begin()) return {{writers, *above}};
+  return {{writers, *std::prev(above)}, {writers, *above}};
+}
+
+/// Whether what was asked for lies between them, or is one of them.
+bool has_between(const std::vector<Spot>& spots, std::uint64_t hold_ns) {
+  return !spots.empty() && spots.front().hold_ns <= hold_ns && spots.back().hold_ns >= hold_ns;
 }
 
 /// The number of writers at which something was measured that is nearest to what was asked for: a
@@ -75,13 +87,14 @@ std::string times_text(const StudyPoint& of, const StudyPoint& to) {
   return rate_text(of.rate->median / to.rate->median);
 }
 
-std::string where_text(std::uint32_t writers, std::uint64_t hold_ns) {
-  return "With " + counted(writers, "writer") + " and " + work_text(hold_ns) + " on each order: ";
+std::string where_text(const Spot& spot) {
+  return "With " + counted(spot.writers, "writer") + " and " + work_text(spot.hold_ns) +
+         " on each order";
 }
 
 /// What was measured there.
-std::string evidence(const Choice& choice, std::uint32_t writers, std::uint64_t hold_ns) {
-  std::string text = where_text(writers, hold_ns);
+std::string evidence(const Choice& choice, const Spot& spot) {
+  std::string text = where_text(spot) + ": ";
   for (const StudyPoint* point : choice.best) {
     text += (point == choice.best[0] ? "" : ", ") + point_text(*point);
   }
@@ -100,15 +113,6 @@ std::string price(const Choice& choice, Trust trust) {
          (trust == Trust::none ? "that a writer's crash harms" : "whose writers are processes") +
          " is " + point_text(*choice.not_trusted) + "; the choice has " +
          times_text(*choice.best[0], *choice.not_trusted) + " times its rate. ";
-}
-
-std::string crowd(const Choice& choice, std::uint32_t cores) {
-  const bool is_crowded =
-      std::any_of(choice.best.begin(), choice.best.end(),
-                  [](const StudyPoint* point) { return point->is_oversubscribed; });
-  if (!is_crowded) return {};
-  return "More runners than the " + counted(cores, "processor") +
-         " of this machine: the scheduler is measured, too. ";
 }
 
 std::string survival_text(const Study& study, const Choice& choice) {
@@ -157,15 +161,42 @@ std::string ruled_out_text(const Study& study, const StudyComparison& comparison
   return text.empty() ? text : text + ".";
 }
 
-/// The modes that are best on both sides.
-std::vector<std::string> common_names(const Choice& below, const Choice& above) {
-  std::vector<std::string> names = names_of(below);
-  const std::vector<std::string> others = names_of(above);
-  names.erase(std::remove_if(names.begin(), names.end(),
-                             [&](const std::string& name) {
-                               return std::find(others.begin(), others.end(), name) == others.end();
-                             }),
-              names.end());
+/// What was chosen where.
+struct Found {
+  Spot spot;
+  Choice choice;
+};
+
+/// Where to look: at the nearest number of writers, on both sides of the work; if that is not
+/// between two, also where it is, with the next fewer and the next more writers.
+std::vector<Spot> spots_for(const StudyComparison& comparison, const Case& asked) {
+  const std::uint32_t writers = nearest(comparison, asked);
+  std::vector<Spot> spots = around(writers, holds_with(comparison, writers), asked.hold_ns);
+  if (has_between(spots, asked.hold_ns)) return spots;
+  std::vector<Spot> fewer, more;
+  for (const std::uint32_t other : comparison.writers()) {
+    const auto there = around(other, holds_with(comparison, other), asked.hold_ns);
+    if (!has_between(there, asked.hold_ns)) continue;
+    if (other < asked.writers) fewer = there;
+    if (other > asked.writers && more.empty()) more = there;
+  }
+  spots.insert(spots.end(), fewer.begin(), fewer.end());
+  spots.insert(spots.end(), more.begin(), more.end());
+  return spots;
+}
+
+/// The modes that are best everywhere.
+std::vector<std::string> common_names(const std::vector<Found>& all) {
+  std::vector<std::string> names = names_of(all.front().choice);
+  for (const Found& found : all) {
+    const std::vector<std::string> others = names_of(found.choice);
+    names.erase(std::remove_if(names.begin(), names.end(),
+                               [&](const std::string& name) {
+                                 return std::find(others.begin(), others.end(), name) ==
+                                        others.end();
+                               }),
+                names.end());
+  }
   return names;
 }
 
@@ -176,41 +207,78 @@ std::string named(const std::vector<std::string>& names) {
          " that show no certain difference";
 }
 
-std::string answer_text(const Choice& below, const Choice& above, const Around& holds) {
-  if (below.best.empty() || above.best.empty()) {
+std::string answer_text(const std::vector<Found>& all) {
+  const bool is_any_empty = std::any_of(
+      all.begin(), all.end(), [](const Found& found) { return found.choice.best.empty(); });
+  if (all.empty() || is_any_empty) {
     return "Nothing that was measured here will do: no safe mode came out clean.";
   }
-  const auto names = common_names(below, above);
+  const auto names = common_names(all);
   if (!names.empty()) return "Choose " + named(names) + ".";
-  return "Choose " + named(names_of(below)) + " up to " + work_text(holds.below) + ", " +
-         named(names_of(above)) + " from " + work_text(holds.above) +
-         " on; in between, measure your own.";
+  if (all.size() == 2 && all[0].spot.writers == all[1].spot.writers) {
+    return "Choose " + named(names_of(all[0].choice)) + " up to " + work_text(all[0].spot.hold_ns) +
+           ", " + named(names_of(all[1].choice)) + " from " + work_text(all[1].spot.hold_ns) +
+           " on; in between, measure your own.";
+  }
+  std::string text = "It depends, so measure your own. ";
+  for (const Found& found : all) {
+    text += where_text(found.spot) + ": " + named(names_of(found.choice)) + ". ";
+  }
+  text.pop_back();
+  return text;
+}
+
+/// The most that one thread can do there, beside the choice.
+std::string ceiling_text(const StudyComparison& comparison, const Found& found) {
+  const StudyPoint* const alone = comparison.ceiling(found.spot.hold_ns);
+  if (alone == nullptr) return {};
+  return "One thread alone, which shares with nobody, does " + rate_text(alone->rate->median) +
+         " orders/s there. ";
+}
+
+/// Whether anybody had to wait for a processor.
+std::string crowd_text(const std::vector<Found>& all, std::uint32_t cores) {
+  const bool is_crowded = std::any_of(all.begin(), all.end(), [](const Found& found) {
+    return std::any_of(found.choice.best.begin(), found.choice.best.end(),
+                       [](const StudyPoint* point) { return point->is_oversubscribed; });
+  });
+  if (!is_crowded) return {};
+  return "There were more runners than the " + counted(cores, "processor") +
+         " of this machine: the scheduler is measured, too.";
 }
 
 ReportAnswer answer(const Study& study, const StudyComparison& comparison, const Case& asked) {
-  const std::uint32_t writers = nearest(comparison, asked);
-  const std::vector<std::uint64_t> measured = holds_with(comparison, writers);
-  const Around holds = measured.empty() ? Around{} : around(measured, asked.hold_ns);
-  const Choice below = choose(study, comparison, writers, holds.below, asked.trust);
-  const Choice above = choose(study, comparison, writers, holds.above, asked.trust);
+  std::vector<Found> all;
+  for (const Spot& spot : spots_for(comparison, asked)) {
+    all.push_back({spot, choose(study, comparison, spot.writers, spot.hold_ns, asked.trust)});
+  }
   ReportAnswer answer;
   answer.question = std::string(asked.who) + ": " + counted(asked.writers, "writer") + ", " +
                     work_text(asked.hold_ns) + " on each order";
-  answer.answer = answer_text(below, above, holds);
-  if (below.best.empty() || above.best.empty()) return answer;
-  const auto tell = [&](const Choice& choice, std::uint64_t hold) {
-    answer.because.push_back(evidence(choice, writers, hold) + price(choice, asked.trust) +
-                             crowd(choice, comparison.cores()));
-  };
-  tell(below, holds.below);
-  if (holds.above != holds.below) tell(above, holds.above);
-  const std::string latency = latency_text(comparison, names_of(below)[0], writers);
+  answer.answer = answer_text(all);
+  if (all.empty() || all.front().choice.best.empty()) return answer;
+  const Found& first = all.front();
+  for (const Found& found : all) {
+    if (found.choice.best.empty()) continue;
+    std::string text = evidence(found.choice, found.spot);
+    if (&found == &first)
+      text += price(found.choice, asked.trust) + ceiling_text(comparison, found);
+    answer.because.push_back(std::move(text));
+  }
+  const std::string latency =
+      latency_text(comparison, names_of(first.choice)[0], first.spot.writers);
   if (!latency.empty()) answer.because.push_back(latency);
   if (asked.trust == Trust::none) {
-    answer.because.push_back(survival_text(study, below) + ruled_out_text(study, comparison));
+    answer.because.push_back(survival_text(study, first.choice) +
+                             ruled_out_text(study, comparison));
   }
-  if (writers != asked.writers || (holds.below == holds.above && holds.below != asked.hold_ns)) {
-    answer.because.emplace_back("This is the nearest that was measured.");
+  const std::string crowd = crowd_text(all, comparison.cores());
+  if (!crowd.empty()) answer.because.push_back(crowd);
+  const bool is_exact = first.spot == Spot{asked.writers, asked.hold_ns};
+  const bool is_between = all.size() == 2 && first.spot.writers == asked.writers &&
+                          all[1].spot.writers == asked.writers;
+  if (!is_exact && !is_between) {
+    answer.because.emplace_back("These are the nearest that were measured.");
   }
   return answer;
 }

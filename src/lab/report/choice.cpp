@@ -20,7 +20,7 @@ constexpr std::array kMishaps{Kind::thrown, Kind::crashed, Kind::killed, Kind::s
 /// What there is to get wrong: a lock in one process is known to everybody; then one owner that
 /// needs no lock; then what has to be set up between processes.
 constexpr std::array<std::string_view, 5> kSimplest{"thread-mutex", "thread-ring", "process-ring",
-                                                    "process-mutex", "process-robust"};
+                                                    "process-mutex", "process-robust-mutex"};
 
 std::string fate_in_theory(const std::string& mode, Kind fault) {
   for (const modes::Mode* known : modes::all_modes()) {

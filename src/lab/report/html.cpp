@@ -62,23 +62,33 @@ std::string element(const char* tag, std::string_view inner,
   return html + ">" + std::string(inner) + "</" + tag + ">\n";
 }
 
+/// Where the window is narrow, a row is a list of its cells, each with its column's name; the roles
+/// keep it a table for who hears it.
 std::string table_html(const ReportTable& table, const std::string& title) {
   std::string head;
   for (const std::string& cell : table.head) {
-    head += element("th", text_of(cell), {{"scope", "col"}});
+    head += element("th", text_of(cell), {{"scope", "col"}, {"role", "columnheader"}});
   }
+  const bool has_columns = table.head.size() > 2;  // of two, the second needs no name
   std::string body;
   for (const auto& row : table.rows) {
     std::string cells;
-    for (const ReportTable::Cell& cell : row) {
-      const bool is_first = &cell == &row[0];
-      cells += element(is_first ? "th" : "td", text_of(cell.text),
-                       {{"scope", is_first ? "row" : ""}, {"class", cell.look}});
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool is_first = i == 0;
+      cells += element(
+          is_first ? "th" : "td", text_of(row[i].text),
+          {{"scope", is_first ? "row" : ""},
+           {"role", is_first ? "rowheader" : "cell"},
+           {"class", row[i].look},
+           {"data-column", is_first || !has_columns ? std::string_view() : table.head.at(i)}});
     }
-    body += element("tr", cells);
+    body += element("tr", cells, {{"role", "row"}});
   }
   const std::string whole =
-      element("table", element("thead", element("tr", head)) + element("tbody", body));
+      element("table",
+              element("thead", element("tr", head, {{"role", "row"}}), {{"role", "rowgroup"}}) +
+                  element("tbody", body, {{"role", "rowgroup"}}),
+              {{"role", "table"}});
   return element("div", whole,
                  {{"class", "scroll"},
                   {"role", "region"},

@@ -57,7 +57,8 @@ ReportFigure recovery_figure(const StudyFaults& faults) {
       if (cell != nullptr && cell->went_on_ns) {
         row.push_back({time_text(*cell->went_on_ns)});
       } else {
-        row.push_back({cell != nullptr && cell->outcome ? "never" : "-", "none"});
+        const bool was_tried = cell != nullptr && cell->outcome;
+        row.push_back(was_tried ? TableCell{"never"} : TableCell{"-", "none"});
       }
     }
   }

@@ -15,7 +15,7 @@
     "thread-ring": ["#0b7a52", "#5fd3a4", [], "triangle"],
     "process-ring": ["#0b5c8e", "#6cb9ee", [], "circle"],
     "thread-alone": ["#666666", "#aaaaaa", [1, 2], "dash"],
-    "process-robust": ["#a03a78", "#f09aca", [12, 3, 3, 3], "rectRounded"],
+    "process-robust-mutex": ["#a03a78", "#f09aca", [12, 3, 3, 3], "rectRounded"],
     "process-message-queue": ["#4d6b1f", "#a9cf6c", [12, 3, 3, 3], "star"],
     "process-pipe": ["#2f6f7a", "#7fccd8", [4, 2], "line"],
   };

@@ -10,12 +10,6 @@ namespace {
 
 using TableCell = ReportTable::Cell;
 
-Json labels_of(const std::vector<std::uint32_t>& writers) {
-  Json labels = Json::array();
-  for (const std::uint32_t n : writers) labels.push_back(std::to_string(n));
-  return labels;
-}
-
 std::string damage_text(const StudyPoint& point) {
   std::string text;
   if (point.lost_part > 0) text += "; lost " + percent(point.lost_part);
@@ -33,74 +27,143 @@ TableCell rate_cell(const StudyPoint* point) {
           point->lost_part > 0 || point->torn > 0 ? "bad" : ""};
 }
 
-/// A line for each mode over the numbers of writers.
+/// What a figure goes over, from left to right.
+struct Axis {
+  std::string label;
+  std::vector<std::string> numbers;  ///< what stands below each place
+  std::vector<std::string> heads;    ///< the same, over a column of a table
+  /// Null: it was not measured.
+  std::function<const StudyPoint*(const std::string& mode, std::size_t at)> point;
+
+  Json json() const { return {{"label", label}, {"labels", numbers}}; }
+};
+
+Axis over_writers(const StudyComparison& comparison, std::uint64_t hold) {
+  const std::vector<std::uint32_t> all = comparison.writers();
+  Axis axis{"writers", {}, {}, [&comparison, all, hold](const std::string& mode, std::size_t at) {
+              return comparison.find(mode, all[at], hold);
+            }};
+  for (const std::uint32_t writers : all) {
+    axis.numbers.push_back(std::to_string(writers));
+    axis.heads.push_back(counted(writers, "writer"));
+  }
+  return axis;
+}
+
+/// Of the longer orders, one with as many writers and as much work as most of them have.
+const StudyPoint& typical(const std::vector<StudyPoint>& longer) {
+  const auto alike = [&](const StudyPoint& like) {
+    return std::count_if(longer.begin(), longer.end(), [&](const StudyPoint& point) {
+      return point.writers == like.writers && point.hold_ns == like.hold_ns;
+    });
+  };
+  return *std::max_element(
+      longer.begin(), longer.end(),
+      [&](const StudyPoint& a, const StudyPoint& b) { return alike(a) < alike(b); });
+}
+
+Axis over_lengths(const StudyComparison& comparison, const StudyPoint& like) {
+  std::vector<const StudyPoint*> points;
+  std::vector<std::uint32_t> all;
+  for (const auto* some : {&comparison.points, &comparison.longer}) {
+    for (const StudyPoint& point : *some) {
+      if (point.writers != like.writers || point.hold_ns != like.hold_ns) continue;
+      points.push_back(&point);
+      if (std::find(all.begin(), all.end(), point.payload) == all.end()) {
+        all.push_back(point.payload);
+      }
+    }
+  }
+  std::sort(all.begin(), all.end());
+  Axis axis{"bytes of an order", {}, {}, [points, all](const std::string& mode, std::size_t at) {
+              const auto found =
+                  std::find_if(points.begin(), points.end(), [&](const StudyPoint* point) {
+                    return point->mode == mode && point->payload == all[at];
+                  });
+              return found == points.end() ? nullptr : *found;
+            }};
+  for (const std::uint32_t length : all) {
+    axis.numbers.push_back(std::to_string(length));
+    axis.heads.push_back(counted(length, "byte"));
+  }
+  return axis;
+}
+
+/// A line for each mode that has a point there; with `has_intervals` those of the rates, too.
 using Value = std::function<double(const StudyPoint&)>;
-Json series_of(const StudyComparison& comparison, std::uint64_t hold, const Value& value) {
+Json series_of(const StudyComparison& comparison, const Axis& axis, const Value& value,
+               bool has_intervals = false) {
   Json all = Json::array();
   for (const std::string& mode : comparison.modes()) {
-    Json series{{"name", mode}, {"values", Json::array()}};
-    for (const std::uint32_t writers : comparison.writers()) {
-      const StudyPoint* point = comparison.find(mode, writers, hold);
+    Json series{{"name", mode}};
+    bool is_measured = false;
+    for (std::size_t at = 0; at < axis.numbers.size(); ++at) {
+      const StudyPoint* const point = axis.point(mode, at);
       const bool is_there = point != nullptr && point->rate;
+      is_measured = is_measured || is_there;
       series["values"].push_back(is_there ? Json(value(*point)) : Json(nullptr));
+      if (!has_intervals) continue;
+      series["low"].push_back(is_there ? Json(point->rate->lowest) : Json(nullptr));
+      series["high"].push_back(is_there ? Json(point->rate->highest) : Json(nullptr));
     }
-    all.push_back(std::move(series));
+    if (is_measured) all.push_back(std::move(series));
   }
   return all;
 }
 
-void put_intervals(Json& all, const StudyComparison& comparison, std::uint64_t hold) {
-  for (Json& series : all) {
-    for (const std::uint32_t writers : comparison.writers()) {
-      const StudyPoint* point = comparison.find(series["name"].get<std::string>(), writers, hold);
-      const bool is_there = point != nullptr && point->rate;
-      series["low"].push_back(is_there ? Json(point->rate->lowest) : Json(nullptr));
-      series["high"].push_back(is_there ? Json(point->rate->highest) : Json(nullptr));
-    }
-  }
-}
-
-/// One thread that shares with nobody; else the race with one writer, which does the same.
-const StudyPoint* ceiling_of(const StudyComparison& comparison, std::uint64_t hold) {
-  const StudyPoint* alone = comparison.find("thread-alone", 1, hold);
-  return alone != nullptr ? alone : comparison.find("thread-race", 1, hold);
-}
-
+/// A row for each mode that has a point there.
 template <class ToCell>
-ReportTable table_over_writers(const StudyComparison& comparison, std::uint64_t hold,
-                               const ToCell& cell) {
+ReportTable table_over(const StudyComparison& comparison, const Axis& axis, const ToCell& cell) {
   ReportTable table;
   table.head.emplace_back("mode");
-  for (const std::uint32_t writers : comparison.writers()) {
-    table.head.push_back(counted(writers, "writer"));
-  }
+  table.head.insert(table.head.end(), axis.heads.begin(), axis.heads.end());
   for (const std::string& mode : comparison.modes()) {
-    auto& row = table.rows.emplace_back(std::vector<TableCell>{{mode}});
-    for (const std::uint32_t writers : comparison.writers()) {
-      row.push_back(cell(comparison.find(mode, writers, hold)));
+    std::vector<TableCell> row{{mode}};
+    bool is_measured = false;
+    for (std::size_t at = 0; at < axis.numbers.size(); ++at) {
+      const StudyPoint* const point = axis.point(mode, at);
+      is_measured = is_measured || point != nullptr;
+      row.push_back(cell(point));
     }
+    if (is_measured) table.rows.push_back(std::move(row));
   }
   return table;
 }
 
-ReportFigure rate_figure(const StudyComparison& comparison, std::uint64_t hold) {
+/// Rates with their intervals.
+ReportFigure rates_over(const StudyComparison& comparison, const Axis& axis) {
   ReportFigure figure;
-  figure.title = "Orders per second, with " + work_text(hold) + " on each order";
   figure.says = "Higher is better. Bars: the interval of the median. Both scales are logarithmic.";
-  Json series = series_of(comparison, hold, [](const StudyPoint& p) { return p.rate->median; });
-  put_intervals(series, comparison, hold);
-  Json chart{{"kind", "lines"},
-             {"x", {{"label", "writers"}, {"labels", labels_of(comparison.writers())}}},
-             {"y", {{"label", "orders/s"}, {"log", true}, {"unit", "rate"}}},
-             {"series", std::move(series)},
-             {"mark", {{"at", comparison.cores()}, {"label", "processors"}}}};
-  const StudyPoint* const ceiling = ceiling_of(comparison, hold);
-  if (ceiling != nullptr && ceiling->rate) {
+  const auto median = [](const StudyPoint& point) { return point.rate->median; };
+  figure.chart = Json{{"kind", "lines"},
+                      {"x", axis.json()},
+                      {"y", {{"label", "orders/s"}, {"log", true}, {"unit", "rate"}}},
+                      {"series", series_of(comparison, axis, median, true)}};
+  figure.table = table_over(comparison, axis, rate_cell);
+  return figure;
+}
+
+ReportFigure rate_figure(const StudyComparison& comparison, std::uint64_t hold) {
+  ReportFigure figure = rates_over(comparison, over_writers(comparison, hold));
+  figure.title = "Orders per second, with " + work_text(hold) + " on each order";
+  Json& chart = *figure.chart;
+  chart["mark"] = {{"at", comparison.cores()}, {"label", "processors"}};
+  const StudyPoint* const ceiling = comparison.ceiling(hold);
+  if (ceiling != nullptr) {
     chart["level"] = {{"value", ceiling->rate->median}, {"label", "one thread alone"}};
     figure.says += " Dotted: the most that one thread does alone, sharing with nobody.";
   }
-  figure.chart = std::move(chart);
-  figure.table = table_over_writers(comparison, hold, rate_cell);
+  return figure;
+}
+
+ReportFigure length_figure(const StudyComparison& comparison) {
+  const StudyPoint& like = typical(comparison.longer);
+  ReportFigure figure = rates_over(comparison, over_lengths(comparison, like));
+  figure.title = "Orders per second against their length, with " + counted(like.writers, "writer") +
+                 " and " + work_text(like.hold_ns);
+  figure.says +=
+      " Every mode writes each byte into the buffer and checks it; a queue copies it in and out "
+      "before that, and so has less to win with long orders.";
   return figure;
 }
 
@@ -211,7 +274,7 @@ void add_waiting(ReportSection& section, const StudyComparison& comparison, std:
       "lock or there was no room for its order; all writers' time together, divided by the orders. "
       "In process-message-queue only the wait for room is known, not that for the queue's lock. "
       "Queue depth: orders handed over and not yet applied, of all writers together, on average.";
-  figure.table = table_over_writers(comparison, hold, waiting_cell);
+  figure.table = table_over(comparison, over_writers(comparison, hold), waiting_cell);
   section.figures.push_back(std::move(figure));
 }
 
@@ -221,6 +284,7 @@ void add_rates(ReportSection& section, const StudyComparison& comparison) {
   for (const std::uint64_t hold : comparison.holds()) {
     section.figures.push_back(rate_figure(comparison, hold));
   }
+  if (!comparison.longer.empty()) section.figures.push_back(length_figure(comparison));
 }
 
 void add_latencies(ReportSection& section, const StudyComparison& comparison) {
@@ -233,17 +297,18 @@ void add_latencies(ReportSection& section, const StudyComparison& comparison) {
 
 void add_costs(ReportSection& section, const StudyComparison& comparison) {
   const std::uint64_t hold = comparison.holds().front();
+  const Axis axis = over_writers(comparison, hold);
   const auto add = [&](const char* title, const char* says, const char* unit, bool log,
                        const Value& value, const std::function<std::string(double)>& text) {
     ReportFigure figure;
     figure.title = std::string(title) + ", with " + work_text(hold);
     figure.says = says;
     figure.chart = Json{{"kind", "lines"},
-                        {"x", {{"label", "writers"}, {"labels", labels_of(comparison.writers())}}},
+                        {"x", axis.json()},
                         {"y", {{"label", title}, {"log", log}, {"unit", unit}}},
-                        {"series", series_of(comparison, hold, value)},
+                        {"series", series_of(comparison, axis, value)},
                         {"mark", {{"at", comparison.cores()}, {"label", "processors"}}}};
-    figure.table = table_over_writers(comparison, hold, [&](const StudyPoint* point) {
+    figure.table = table_over(comparison, axis, [&](const StudyPoint* point) {
       return point != nullptr && point->rate ? TableCell{text(value(*point))}
                                              : TableCell{"-", "none"};
     });

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "lab/bootstrap.hpp"
 #include "lab/report/answers.hpp"
 #include "lab/wording.hpp"
 
@@ -31,6 +32,16 @@ void add_section(Report& report, const std::vector<Part>& parts, const char* id,
   }
 }
 
+/// What an interval is here.
+std::string interval_text(const StudyComparison& comparison) {
+  const bool has_few =
+      std::any_of(comparison.points.begin(), comparison.points.end(),
+                  [](const StudyPoint& point) { return point.runs < kLeastRepetitions; });
+  return has_few ? "An interval is the range of all runs here: there are too few of them for one "
+                   "of the median."
+                 : "The interval is that of the median, with 95 % confidence.";
+}
+
 void add_maps(Report& report, const Study& study) {
   for (const StudyComparison& comparison : study.comparisons) {
     ReportSection section{"map", "Which is ahead, where", {}, {}};
@@ -43,7 +54,8 @@ void add_maps(Report& report, const Study& study) {
         "between two rows, both count. Several names: their intervals overlap, so that none of "
         "them is known to be faster; the one with the highest median comes first. A number with an "
         "x: so many times has that one the median of the next that is slower than it for certain, "
-        "as their intervals (95 % confidence) do not overlap.");
+        "as their intervals do not overlap. " +
+        interval_text(comparison));
     const auto add = [&](const char* title, const char* says, Trust trust) {
       section.figures.push_back({title, says, std::nullopt, map_of(study, comparison, trust)});
     };
@@ -91,6 +103,26 @@ void warn(Report& report, const Study& study) {
   }
 }
 
+/// A name of JSON: "command_line".
+std::string readable(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
+/// A value of JSON without its brackets: "modes: thread-mutex, process-ring; repeat: 5".
+std::string readable_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (!value.is_structured()) return value.is_null() ? "-" : value.dump();
+  std::string text;
+  for (const auto& [name, part] : value.items()) {
+    if (!text.empty()) text += value.is_object() ? "; " : ", ";
+    if (value.is_object()) text += readable(name) + ": ";
+    text += readable_text(part);
+  }
+  return text.empty() ? "-" : text;
+}
+
 void add_contexts(Report& report, const Study& study) {
   ReportSection section{"machine", "The machine, and how to run it again", {}, {}};
   const auto add = [&](const std::string& name, const Json& context) {
@@ -101,9 +133,7 @@ void add_contexts(Report& report, const Study& study) {
     for (const char* what : {"cores", "cpu", "kernel", "compiler", "boost", "version", "commit",
                              "seed", "command_line", "options"}) {
       if (!context.contains(what)) continue;
-      const Json& value = context[what];
-      figure.table.rows.push_back(
-          {{what}, {value.is_string() ? value.get<std::string>() : value.dump()}});
+      figure.table.rows.push_back({{readable(what)}, {readable_text(context[what])}});
     }
     section.figures.push_back(std::move(figure));
   };
@@ -143,6 +173,9 @@ Report report_on(const Study& study) {
   add_section<StudyComparison>(report, study.comparisons, "costs",
                                "What it costs: processor time, switches, fairness, waits", {},
                                add_costs);
+  ReportSection terms{"words", "What the words mean", {}, {}};
+  add_terms(terms, study);
+  report.sections.push_back(std::move(terms));
   add_contexts(report, study);
   return report;
 }

@@ -59,6 +59,8 @@ void add_latencies(ReportSection& section, const StudyComparison& comparison);
 void add_costs(ReportSection& section, const StudyComparison& comparison);
 void add_cups(ReportSection& section, const StudyComparison& comparison);
 void add_faults(ReportSection& section, const StudyFaults& faults);
+/// Of the modes, those that are in the study.
+void add_terms(ReportSection& section, const Study& study);
 
 /// "1.2 M", "850"
 std::string rate_text(double per_second);

@@ -89,6 +89,7 @@ StudyPoint point_from(const Json& json) {
   point.mode = json.at("mode").get<std::string>();
   point.writers = json.at("writers").get<std::uint32_t>();
   point.hold_ns = json.at("hold_ns").get<std::uint64_t>();
+  point.payload = json.value("payload", std::uint32_t{0});
   point.is_oversubscribed = json.at("oversubscribed").get<bool>();
   point.is_clean = json.at("clean").get<bool>();
   point.unfinished = json.at("unfinished").get<std::size_t>();
@@ -113,11 +114,6 @@ bool is_loaded(const Json& point) {
   return point.contains("load") && !point["load"].is_null();
 }
 
-/// Rates of orders of different lengths are not compared.
-bool is_alike(const Json& point, const Json& other) {
-  return point.value("payload", Json()) == other.value("payload", Json());
-}
-
 StudyLoad load_from(const Json& json) {
   StudyLoad load;
   load.mode = json.at("mode").get<std::string>();
@@ -138,12 +134,14 @@ StudyComparison comparison_from(const Figures& figures) {
   comparison.context = figures.json.at("context");
   static_cast<void>(comparison.cores());  // it must be there
   const Json& points = figures.json.at("points");
-  for (const Json& point : points) {
-    if (!is_alike(point, points[0])) continue;
-    if (is_loaded(point)) {
-      comparison.loads.push_back(load_from(point));
+  for (const Json& json : points) {
+    const bool is_like_the_first =
+        json.value("payload", Json()) == points[0].value("payload", Json());
+    if (is_loaded(json)) {
+      if (is_like_the_first) comparison.loads.push_back(load_from(json));
     } else {
-      comparison.points.push_back(point_from(point));
+      auto& to = is_like_the_first ? comparison.points : comparison.longer;
+      to.push_back(point_from(json));
     }
   }
   if (figures.json.contains("cups")) {
@@ -241,6 +239,14 @@ const StudyPoint* StudyComparison::find(const std::string& mode, std::uint32_t w
     return point.mode == mode && point.writers == writer_count && point.hold_ns == hold_ns;
   });
   return found == points.end() ? nullptr : &*found;
+}
+
+const StudyPoint* StudyComparison::ceiling(std::uint64_t hold_ns) const noexcept {
+  for (const char* mode : {"thread-alone", "thread-race"}) {
+    const StudyPoint* const point = find(mode, 1, hold_ns);
+    if (point != nullptr && point->rate) return point;
+  }
+  return nullptr;
 }
 
 std::uint32_t StudyComparison::cores() const {

@@ -30,6 +30,7 @@ struct StudyPoint {
   std::string mode;
   std::uint32_t writers = 0;
   std::uint64_t hold_ns = 0;
+  std::uint32_t payload = 0;  ///< bytes of an order; 0: as long as the lines of a file
   bool is_oversubscribed = false;
   bool is_clean = false;
   std::size_t runs = 0;
@@ -67,6 +68,7 @@ struct StudyComparison {
   std::string name;
   Json context;
   std::vector<StudyPoint> points;  ///< those with orders as long as the first one's
+  std::vector<StudyPoint> longer;  ///< the others, which are compared with each other only
   std::vector<StudyLoad> loads;
   std::vector<StudyCup> cups;
   std::vector<std::string> advice;
@@ -78,6 +80,9 @@ struct StudyComparison {
   /// Null: there is none.
   const StudyPoint* find(const std::string& mode, std::uint32_t writers,
                          std::uint64_t hold_ns) const noexcept;
+  /// One thread that shares with nobody; else the race with one writer, which does the same. With a
+  /// rate; null: there is none.
+  const StudyPoint* ceiling(std::uint64_t hold_ns) const noexcept;
   std::uint32_t cores() const;
 };
 

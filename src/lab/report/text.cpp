@@ -8,9 +8,13 @@
 namespace cortado::lab {
 namespace {
 
-/// Three digits that count.
+/// Three digits that count; of what is less than one, two.
 std::string three_digits(double number) {
   std::array<char, 32> text{};
+  if (number > 0 && number < 0.995) {
+    std::snprintf(text.data(), text.size(), "%.2g", number);
+    return text.data();
+  }
   const int decimals = number < 9.995 ? 2 : number < 99.95 ? 1 : 0;
   std::snprintf(text.data(), text.size(), "%.*f", decimals, number);
   return text.data();
