@@ -57,7 +57,7 @@ bool has_all(const std::vector<std::string>& names) {
   return std::find(names.begin(), names.end(), "all") != names.end();
 }
 
-/// One that somebody has thought about: it has other writers, and a place half way.
+/// One that has other writers.
 std::uint32_t mode_to_try(const std::string& name) {
   const std::uint32_t mode = mode_named(name);
   std::string names;
@@ -217,7 +217,8 @@ void add_faults(CLI::App& program, int& status) {
       "A thread cannot be killed alone: the kernel ends its process. It cannot be stopped from "
       "outside alone either, so it waits for what nobody does. An exception that nobody catches "
       "is a crash; throws is one that the writer catches; none can come from under the lock of "
-      "the message_queue, so there it comes before the send. In process-ring, the owner that is "
+      "the message_queue, so there it comes before the send. Half an order in a pipe takes the "
+      "next one for its other half. In process-ring, the owner that is "
       "killed has a successor, which takes over its lanes; its buffer is gone, and what was "
       "applied to it counts as forgotten (kept state or a journal would keep it).\n"
       "Ctrl-C or SIGTERM ends it at once, with no result, and leaves nothing behind.\n"

@@ -15,7 +15,7 @@ namespace {
 using lab::FaultCell;
 using lab::Ledger;
 
-constexpr std::size_t kWidth = 15;
+constexpr std::size_t kLeastWidth = 15;
 
 /// "intact", and with a mark behind it if theory says otherwise.
 std::string fate_text(const FaultCell& cell) {
@@ -54,9 +54,13 @@ std::vector<std::string> lost_texts(const FaultCell& cell) {
 
 using Row = std::vector<const FaultCell*>;
 
-std::string line_of(std::string_view label, const std::vector<std::string>& texts) {
+/// A column is as wide as its mode's name needs.
+std::string line_of(std::string_view label, const Row& row, const std::vector<std::string>& texts) {
   std::string line = fmt::format("{:<14}", label);
-  for (const std::string& text : texts) line += fmt::format("{:<{}}", text, kWidth);
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const std::size_t width = std::max(kLeastWidth, row[i]->mode->name.size() + 1);
+    line += fmt::format("{:<{}}", texts[i], width);
+  }
   line.resize(line.find_last_not_of(' ') + 1);
   return line + "\n";
 }
@@ -70,8 +74,8 @@ std::vector<std::string> texts_of(const Row& row, const Text& text) {
 }
 
 std::string block_of(const Row& row) {
-  std::string block = line_of(lab::name_of(row[0]->fault).name, texts_of(row, fate_text));
-  block += line_of("", texts_of(row, time_text));
+  std::string block = line_of(lab::name_of(row[0]->fault).name, row, texts_of(row, fate_text));
+  block += line_of("", row, texts_of(row, time_text));
   for (std::size_t i = 0;; ++i) {
     const auto texts = texts_of(row, [i](const FaultCell& cell) {
       const auto lost = lost_texts(cell);
@@ -80,7 +84,7 @@ std::string block_of(const Row& row) {
     if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); })) {
       return block;
     }
-    block += line_of("", texts);
+    block += line_of("", row, texts);
   }
 }
 
@@ -95,7 +99,7 @@ std::string fault_table(const std::vector<FaultCell>& cells) {
     if (&cell != &cells.back() && (&cell + 1)->fault == cell.fault) continue;
     if (text.empty()) {
       text = line_of(
-          "", texts_of(row, [](const FaultCell& one) { return std::string(one.mode->name); }));
+          "", row, texts_of(row, [](const FaultCell& one) { return std::string(one.mode->name); }));
     }
     text += block_of(row);
     const lab::FaultName& name = lab::name_of(cell.fault);

@@ -44,7 +44,9 @@ constexpr std::nullopt_t kNobody = std::nullopt;
 // nothing, and an owner that is a process of its own can have a successor. A queue with a lock in
 // it hangs as a lock does, with everybody who ends or stands still in a send: who reaches for the
 // buffer that he does not have ends, too. It keeps no half of an order that its writer gave up, and
-// an owner that ends leaves nobody who reads it.
+// an owner that ends leaves nobody who reads it. A robust lock goes on to the next when its holder
+// ends, who finds half an order and knows it; of one who stands still it knows nothing. A pipe
+// keeps the half of an order that its writer gave up, and takes the next one for the rest of it.
 constexpr std::array kTheory{
     //                    nothing   throws    segfault  killed    stopped   scribbles  slow owner
     Row{"thread-race", {kGarbled, kGarbled, kDead, kDead, kGarbled, kGarbled, kGarbled, kNobody}},
@@ -54,7 +56,10 @@ constexpr std::array kTheory{
         {kGarbled, kGarbled, kGarbled, kGarbled, kGarbled, kGarbled, kGarbled, kNobody}},
     Row{"process-mutex", {kIntact, kGarbled, kHung, kHung, kHung, kGarbled, kIntact, kNobody}},
     Row{"process-ring", {kIntact, kIntact, kIntact, kIntact, kIntact, kIntact, kIntact, kIntact}},
+    Row{"process-robust-mutex",
+        {kIntact, kGarbled, kIntact, kIntact, kHung, kGarbled, kIntact, kNobody}},
     Row{"process-message-queue", {kIntact, kIntact, kHung, kHung, kHung, kHung, kIntact, kDead}},
+    Row{"process-pipe", {kIntact, kGarbled, kIntact, kIntact, kIntact, kIntact, kIntact, kDead}},
 };
 
 }  // namespace

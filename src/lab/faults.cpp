@@ -75,9 +75,7 @@ const std::vector<std::uint32_t>& fault_modes() {
     std::vector<std::uint32_t> all;
     const auto known = modes::known_modes();
     for (std::uint32_t i = 0; i < known.size(); ++i) {
-      if (i < modes::all_modes().size() || known[i] == &modes::kProcessMessageQueue) {
-        all.push_back(i);
-      }
+      if (known[i]->sharing != modes::Sharing::none) all.push_back(i);
     }
     return all;
   }();

@@ -28,8 +28,7 @@ struct FaultName {
 const std::vector<FaultName>& all_faults();
 const FaultName& name_of(modes::Fault::Kind kind);
 
-/// The modes in which somebody has thought about what each does, as Workload::mode: the six, and
-/// the queue of Boost that they are held against.
+/// The modes in which there is somebody else to survive it, as Workload::mode.
 const std::vector<std::uint32_t>& fault_modes();
 
 struct FaultPlan {

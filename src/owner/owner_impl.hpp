@@ -48,8 +48,8 @@ struct Owner::Impl {
   static constexpr std::size_t kTurnBytes = std::size_t{1} << 20;
   /// As many messages in one turn, then none: a stream that was caught up with.
   static constexpr std::size_t kStream = 16;
-  /// How long such a stream is left alone if nothing else waits: some 1 to 3 us, in which its writer
-  /// gets some dozen lines ahead. Less, and both are on the same lines all the time.
+  /// How long such a stream is left alone if nothing else waits: some 1 to 3 us, in which its
+  /// writer gets some dozen lines ahead. Less, and both are on the same lines all the time.
   static constexpr unsigned kRestPauses = 64;
   /// Between two looks at the control plane (joins, deaths); and the drains, or turns of a lane,
   /// between two looks at the clock.

@@ -9,8 +9,8 @@ import harness
 from harness import CliTest, read_until, until
 
 MODES = ["thread-race", "thread-mutex", "thread-ring", "process-race", "process-mutex",
-         "process-ring", "process-message-queue"]
-OWNED = ["thread-ring", "process-ring", "process-message-queue"]
+         "process-ring", "process-robust-mutex", "process-message-queue", "process-pipe"]
+OWNED = ["thread-ring", "process-ring", "process-message-queue", "process-pipe"]
 FAULTS = ["none", "throws", "segfault", "killed", "stopped", "scribbles", "slow", "owner-killed"]
 
 

@@ -164,7 +164,7 @@ class Report(CliTest):
         self.assertIn("Orders per second against their length, with 2 writers and no further work", text)
         self.assertIn(">4096 bytes</th>", text)
         self.assertIn("700 k (600 k to 800 k)", text)
-        cards = [page.split("<nav")[0] for page in (short, text)]
+        cards = [page.split("When is a lock enough?")[0] for page in (short, text)]
         self.assertEqual(*cards)  # they are not compared with the others
 
     def test_what_lies_between_what_was_measured_is_told_by_its_neighbours(self):
@@ -181,13 +181,53 @@ class Report(CliTest):
             rate = 9e6 if point["mode"] == best else 1e6
             point["throughput_per_s"] = {"median": rate, "lowest": rate, "highest": rate}
         figures["points"] = points + alone
-        card = self.page(self.written("compare", figures)).split("10 ns of work on each order</h3>")[1]
-        card = card.split("</article>")[0]
+        card = self.card_of("10 ns of work on each order", self.written("compare", figures))
         self.assertIn("It depends", card)
         self.assertIn("With 2 writers and 1 us of work on each order: thread-mutex.", card)
         self.assertIn("With 8 writers and 1 us of work on each order: process-ring.", card)
-        self.assertIn("nearest that were measured", card)
+        self.assertIn("Not measured itself: these are the nearest.", card)
         self.assertIn("One thread alone, which shares with nobody, does", card)
+
+    def card_of(self, question, *files):
+        page = self.page(*files)
+        cards = [card for card in page.split("<article>")[1:] if question in card.split("</h3>")[0]]
+        self.assertEqual(len(cards), 1, question)
+        return cards[0].split("</article>")[0]
+
+    def test_who_is_soonest_follows_the_latencies_under_load(self):
+        figures = self.measured("loads")
+        for point in figures["points"]:
+            ring = point["mode"] == "process-ring"
+            for run in point["runs"]:
+                run["latency_ns"]["p99"] = 5e3 if ring == bool(point["load"]) else 9e6
+        card = self.card_of("must be through soon", self.written("loads", figures))
+        self.assertIn("Choose process-ring.", card)
+        self.assertIn("process-ring 5.00 us (5.00 us to 5.00 us); thread-mutex 9.00 ms", card)
+        for point in figures["points"]:
+            for run in point["runs"]:
+                run["latency_ns"]["p99"] = 7e3
+        card = self.card_of("must be through soon", self.written("loads", figures))
+        self.assertIn("Choose thread-mutex, the simplest of 2", card)
+        self.assertNotIn("must be through soon", self.page(self.written("compare")))
+
+    def test_where_a_lock_is_enough_is_told(self):
+        figures = self.measured("compare")
+
+        def set_rates(ahead):
+            for point in figures["points"]:
+                rate = 9e6 if point["mode"] in ahead(point) else 1e6
+                point["throughput_per_s"] = {"median": rate, "lowest": rate, "highest": rate}
+
+        set_rates(lambda point: ["thread-mutex"] if point["writers"] == 1 else ["process-ring"])
+        card = self.card_of("When is a lock enough?", self.written("compare", figures))
+        self.assertIn("At 2 of 4 places", card)
+        self.assertIn("With 1 writer and 1 us of work, orders of 16 bytes: thread-mutex is the fastest.", card)
+        set_rates(lambda point: ["process-ring"])
+        card = self.card_of("When is a lock enough?", self.written("compare", figures))
+        self.assertIn("At none of 4 places", card)
+        set_rates(lambda point: ["process-ring", "thread-mutex"])
+        card = self.card_of("When is a lock enough?", self.written("compare", figures))
+        self.assertIn("thread-mutex, as none is faster for certain.", card)
 
     def test_the_rule_follows_the_figures(self):
         figures = self.measured("compare")

@@ -1,6 +1,7 @@
 // Each fault in each mode comes out as theory says, and is known to have happened.
 #include "lab/faults.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <set>
 #include <utility>
@@ -29,8 +30,13 @@ std::vector<FaultCell> try_in(std::size_t mode, std::vector<Kind> faults) {
   return std::move(*cells);
 }
 
-FaultCell cell_of(std::size_t mode, Kind fault) {
-  const auto cells = try_in(mode, {fault});
+std::size_t index_of(const modes::Mode& mode) {
+  const auto known = modes::known_modes();
+  return static_cast<std::size_t>(std::find(known.begin(), known.end(), &mode) - known.begin());
+}
+
+FaultCell cell_of(const modes::Mode& mode, Kind fault) {
+  const auto cells = try_in(index_of(mode), {fault});
   return cells.empty() ? FaultCell{} : cells[0];
 }
 
@@ -57,7 +63,9 @@ TEST_P(Faults, AreAsTheorySays) {
     ASSERT_TRUE(cell.theory);
     EXPECT_STREQ(to_string(cell.fate), to_string(*cell.theory));
     EXPECT_NE(cell.run.fault_begun_ns, 0U);
-    EXPECT_TRUE(races() || cell.fate == Fate::hung || cell.run.ledger.balances());
+    // What stands behind half an order in a pipe comes out as something else.
+    const bool is_out_of_step = &mode() == &modes::kProcessPipe && cell.fault == Kind::thrown;
+    EXPECT_TRUE(races() || is_out_of_step || cell.fate == Fate::hung || cell.run.ledger.balances());
     const bool went_on = cell.fate == Fate::intact || cell.fate == Fate::garbled;
     EXPECT_EQ(cell.went_on.has_value(), went_on);
     if (cell.fault == Kind::slow && is_locked()) {
@@ -68,10 +76,8 @@ TEST_P(Faults, AreAsTheorySays) {
 
 INSTANTIATE_TEST_SUITE_P(All, Faults, testing::ValuesIn(fault_modes_by_index()), name_of_mode);
 
-constexpr std::size_t kProcessRingIndex = 5;
-
 TEST(Fault, AnOwnerHasASuccessorThatTakesOverItsLanes) {
-  const FaultCell cell = cell_of(kProcessRingIndex, Kind::owner_killed);
+  const FaultCell cell = cell_of(modes::kProcessRing, Kind::owner_killed);
   const Ledger& ledger = cell.run.ledger;
   EXPECT_EQ(ledger.sent, kFaultWriters * kFaultOrders);
   EXPECT_EQ(ledger.applied, ledger.sent);  // some to a buffer that is gone
@@ -82,11 +88,9 @@ TEST(Fault, AnOwnerHasASuccessorThatTakesOverItsLanes) {
   EXPECT_FALSE(ledger.is_clean());
 }
 
-constexpr std::size_t kMessageQueueIndex = 8;
-
 TEST(Fault, AWriterHeldUpInTheQueuesOwnCopyGoesOnAndItsOrderIsWhole) {
   for (const Kind fault : {Kind::none, Kind::slow}) {
-    const FaultCell cell = cell_of(kMessageQueueIndex, fault);
+    const FaultCell cell = cell_of(modes::kProcessMessageQueue, fault);
     EXPECT_TRUE(cell.run.is_complete());
     EXPECT_TRUE(cell.run.ledger.is_clean());
     EXPECT_EQ(cell.run.ledger.applied, kFaultWriters * kFaultOrders);
@@ -96,7 +100,7 @@ TEST(Fault, AWriterHeldUpInTheQueuesOwnCopyGoesOnAndItsOrderIsWhole) {
 TEST(Fault, AWriterThatEndsInTheQueueTakesAllOthersAlong) {
   for (const auto& [fault, signal] :
        {std::pair{Kind::killed, SIGKILL}, {Kind::crashed, SIGSEGV}, {Kind::scribbled, SIGSEGV}}) {
-    const FaultCell cell = cell_of(kMessageQueueIndex, fault);
+    const FaultCell cell = cell_of(modes::kProcessMessageQueue, fault);
     ASSERT_EQ(cell.run.writers.size(), kFaultWriters);
     EXPECT_EQ(cell.run.writers[0].signal, signal);
     EXPECT_EQ(cell.fate, Fate::hung);
@@ -104,8 +108,26 @@ TEST(Fault, AWriterThatEndsInTheQueueTakesAllOthersAlong) {
   }
 }
 
+TEST(Fault, ARobustLockGoesOnToTheNextWhenItsHolderEnds) {
+  for (const auto& [fault, signal] : {std::pair{Kind::killed, SIGKILL}, {Kind::crashed, SIGSEGV}}) {
+    const FaultCell cell = cell_of(modes::kProcessRobustMutex, fault);
+    ASSERT_EQ(cell.run.writers.size(), kFaultWriters);
+    EXPECT_EQ(cell.run.writers[0].signal, signal);
+    EXPECT_EQ(cell.run.ledger.abandoned, 1U);
+    EXPECT_EQ(cell.run.ledger.torn, 0U);
+  }
+}
+
+TEST(Fault, HalfAnOrderInAPipeHarmsItsOwnWriterOnly) {
+  const FaultCell cell = cell_of(modes::kProcessPipe, Kind::thrown);
+  ASSERT_EQ(cell.run.writers.size(), kFaultWriters);
+  EXPECT_EQ(cell.run.ledger.dropped, 1U);
+  EXPECT_GT(cell.run.ledger.lost + cell.run.ledger.torn, 0U);
+  EXPECT_LE(cell.run.ledger.lost, kFaultOrders - kFaultAt);  // of those that it sent after it
+}
+
 TEST(Fault, AWriterThatReachesForTheOwnersBufferIsKilledByTheKernel) {
-  const FaultCell cell = cell_of(kProcessRingIndex, Kind::scribbled);
+  const FaultCell cell = cell_of(modes::kProcessRing, Kind::scribbled);
   ASSERT_EQ(cell.run.writers.size(), kFaultWriters);
   EXPECT_EQ(cell.run.writers[0].signal, SIGSEGV);
   EXPECT_EQ(cell.run.writers[0].applied, kFaultAt);
@@ -113,7 +135,7 @@ TEST(Fault, AWriterThatReachesForTheOwnersBufferIsKilledByTheKernel) {
 }
 
 TEST(Fault, AWriterThatStoodStillComesToItsEnd) {
-  const FaultCell cell = cell_of(kProcessRingIndex, Kind::stopped);
+  const FaultCell cell = cell_of(modes::kProcessRing, Kind::stopped);
   EXPECT_TRUE(cell.run.is_complete());
   EXPECT_TRUE(cell.run.ledger.is_clean());
 }

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 #include "lab/report/choice.hpp"
 #include "lab/wording.hpp"
@@ -88,13 +90,18 @@ std::string times_text(const StudyPoint& of, const StudyPoint& to) {
 }
 
 std::string where_text(const Spot& spot) {
-  return "With " + counted(spot.writers, "writer") + " and " + work_text(spot.hold_ns) +
+  return "with " + counted(spot.writers, "writer") + " and " + work_text(spot.hold_ns) +
          " on each order";
+}
+
+std::string at_begin(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
 }
 
 /// What was measured there.
 std::string evidence(const Choice& choice, const Spot& spot) {
-  std::string text = where_text(spot) + ": ";
+  std::string text = at_begin(where_text(spot)) + ": ";
   for (const StudyPoint* point : choice.best) {
     text += (point == choice.best[0] ? "" : ", ") + point_text(*point);
   }
@@ -107,12 +114,17 @@ std::string evidence(const Choice& choice, const Spot& spot) {
   return text;
 }
 
+/// What the trust costs.
 std::string price(const Choice& choice, Trust trust) {
   if (choice.not_trusted == nullptr) return {};
+  const StudyPoint& chosen = *choice.best[0];
+  const StudyPoint& other = *choice.not_trusted;
+  const bool is_told = is_slower_for_certain(chosen, other) || is_slower_for_certain(other, chosen);
   return std::string("The fastest of those ") +
          (trust == Trust::none ? "that a writer's crash harms" : "whose writers are processes") +
-         " is " + point_text(*choice.not_trusted) + "; the choice has " +
-         times_text(*choice.best[0], *choice.not_trusted) + " times its rate. ";
+         " is " + point_text(other) + ": " +
+         (is_told ? "the choice has " + times_text(chosen, other) + " times its rate. "
+                  : "no certain difference. ");
 }
 
 std::string survival_text(const Study& study, const Choice& choice) {
@@ -129,24 +141,17 @@ std::string survival_text(const Study& study, const Choice& choice) {
   return text;
 }
 
-/// A rate says nothing of how long an order waits in line: what else was measured of the choice.
+/// A rate says nothing of how long an order waits in line.
 std::string latency_text(const StudyComparison& comparison, const std::string& mode,
-                         std::uint32_t most_writers) {
-  const StudyPoint* measured = nullptr;
-  for (const StudyPoint& point : comparison.points) {
-    const bool is_like_it = point.mode == mode && point.latency && point.writers <= most_writers;
-    if (is_like_it && (measured == nullptr || point.writers > measured->writers)) {
-      measured = &point;
-    }
-  }
-  if (measured == nullptr) return {};
-  const StudyPoint* const lock =
-      comparison.find("thread-mutex", measured->writers, measured->hold_ns);
-  if (mode == "thread-mutex" || lock == nullptr || !lock->latency) return {};
-  return "A rate is not a latency: with " + counted(measured->writers, "writer") + " and " +
-         work_text(measured->hold_ns) + ", each as fast as it may, half of the orders take " +
-         time_text(measured->latency->p50) + " in " + mode + ", and " +
-         time_text(lock->latency->p50) + " in thread-mutex. Under less load: see Latency.";
+                         const Spot& spot) {
+  const StudyPoint* const chosen = comparison.find(mode, spot.writers, spot.hold_ns);
+  const StudyPoint* const lock = comparison.find("thread-mutex", spot.writers, spot.hold_ns);
+  const bool is_told = chosen != nullptr && chosen->latency && lock != nullptr && lock->latency;
+  if (mode == "thread-mutex" || !is_told) return {};
+  return "A rate is not a latency: " + where_text(spot) +
+         ", each as fast as it may, half of the orders take " + time_text(chosen->latency->p50) +
+         " in " + mode + ", where they wait in line, and " + time_text(lock->latency->p50) +
+         " in thread-mutex.";
 }
 
 /// Why the others are not: of each, what becomes of it.
@@ -222,7 +227,7 @@ std::string answer_text(const std::vector<Found>& all) {
   }
   std::string text = "It depends, so measure your own. ";
   for (const Found& found : all) {
-    text += where_text(found.spot) + ": " + named(names_of(found.choice)) + ". ";
+    text += at_begin(where_text(found.spot)) + ": " + named(names_of(found.choice)) + ". ";
   }
   text.pop_back();
   return text;
@@ -236,15 +241,24 @@ std::string ceiling_text(const StudyComparison& comparison, const Found& found) 
          " orders/s there. ";
 }
 
-/// Whether anybody had to wait for a processor.
-std::string crowd_text(const std::vector<Found>& all, std::uint32_t cores) {
+/// What holds of all these figures.
+std::string conditions(const std::vector<Found>& all, std::uint32_t cores) {
+  const StudyPoint& first = *all.front().choice.best[0];
   const bool is_crowded = std::any_of(all.begin(), all.end(), [](const Found& found) {
     return std::any_of(found.choice.best.begin(), found.choice.best.end(),
                        [](const StudyPoint* point) { return point->is_oversubscribed; });
   });
-  if (!is_crowded) return {};
-  return "There were more runners than the " + counted(cores, "processor") +
-         " of this machine: the scheduler is measured, too.";
+  std::string text =
+      (first.payload == 0 ? "Measured"
+                          : "Measured with orders of " + counted(first.payload, "byte") + ",") +
+      std::string(
+          " and writers that do nothing between two orders, so that the lock or the queue "
+          "is always wanted");
+  if (is_crowded) {
+    text += "; there were more runners than the " + counted(cores, "processor") +
+            " of this machine, so that the scheduler is measured, too";
+  }
+  return text + ".";
 }
 
 ReportAnswer answer(const Study& study, const StudyComparison& comparison, const Case& asked) {
@@ -265,20 +279,20 @@ ReportAnswer answer(const Study& study, const StudyComparison& comparison, const
       text += price(found.choice, asked.trust) + ceiling_text(comparison, found);
     answer.because.push_back(std::move(text));
   }
-  const std::string latency =
-      latency_text(comparison, names_of(first.choice)[0], first.spot.writers);
+  const std::string latency = latency_text(comparison, names_of(first.choice)[0], first.spot);
   if (!latency.empty()) answer.because.push_back(latency);
   if (asked.trust == Trust::none) {
     answer.because.push_back(survival_text(study, first.choice) +
                              ruled_out_text(study, comparison));
   }
-  const std::string crowd = crowd_text(all, comparison.cores());
-  if (!crowd.empty()) answer.because.push_back(crowd);
+  answer.because.push_back(conditions(all, comparison.cores()));
   const bool is_exact = first.spot == Spot{asked.writers, asked.hold_ns};
   const bool is_between = all.size() == 2 && first.spot.writers == asked.writers &&
                           all[1].spot.writers == asked.writers;
-  if (!is_exact && !is_between) {
-    answer.because.emplace_back("These are the nearest that were measured.");
+  if (!is_exact) {
+    answer.because.push_back(
+        "Not measured itself: " +
+        std::string(is_between ? "it lies between these two." : "these are the nearest."));
   }
   return answer;
 }
@@ -287,41 +301,11 @@ ReportAnswer answer(const Study& study, const StudyComparison& comparison, const
 
 std::vector<ReportAnswer> answers_from(const Study& study, const StudyComparison& comparison) {
   std::vector<ReportAnswer> answers;
-  answers.reserve(kCases.size());
+  answers.reserve(kCases.size() + 2);
   for (const Case& asked : kCases) answers.push_back(answer(study, comparison, asked));
+  if (auto soon = answer_of_latency(comparison)) answers.push_back(std::move(*soon));
+  answers.push_back(answer_of_locks(study, comparison));
   return answers;
-}
-
-ReportTable map_of(const Study& study, const StudyComparison& comparison, Trust trust) {
-  ReportTable map;
-  map.head.emplace_back("work on each order");
-  for (const std::uint32_t writers : comparison.writers()) {
-    map.head.push_back(counted(writers, "writer"));
-  }
-  for (const std::uint64_t hold : comparison.holds()) {
-    auto& row = map.rows.emplace_back();
-    row.push_back({work_text(hold)});
-    for (const std::uint32_t writers : comparison.writers()) {
-      const Choice choice = choose(study, comparison, writers, hold, trust);
-      if (choice.best.empty()) {
-        row.push_back({"-", "none"});
-        continue;
-      }
-      std::string text;
-      for (const StudyPoint* point : choice.best) text += (text.empty() ? "" : ", ") + point->mode;
-      if (choice.next != nullptr) {
-        text += ", " + times_text(*choice.best[0], *choice.next) + " x " + choice.next->mode;
-      }
-      const bool all_rings = std::all_of(
-          choice.best.begin(), choice.best.end(),
-          [](const auto* point) { return point->mode.find("ring") != std::string::npos; });
-      const bool some_ring = std::any_of(
-          choice.best.begin(), choice.best.end(),
-          [](const auto* point) { return point->mode.find("ring") != std::string::npos; });
-      row.push_back({text, all_rings ? "message" : some_ring ? "tie" : "lock"});
-    }
-  }
-  return map;
 }
 
 }  // namespace cortado::lab

@@ -43,10 +43,6 @@ bool is_thread(const std::string& mode) {
   return mode.rfind("thread-", 0) == 0;
 }
 
-bool is_slower_for_certain(const StudyPoint& point, const StudyPoint& than) {
-  return point.rate->highest < than.rate->lowest;
-}
-
 }  // namespace
 
 Survival survival_of(const Study& study, const std::string& mode) {
@@ -68,19 +64,22 @@ bool is_candidate(const StudyPoint& point) {
   return !is_race && point.mode != "thread-alone" && point.is_clean && point.rate.has_value();
 }
 
-Choice choose(const Study& study, const StudyComparison& comparison, std::uint32_t writers,
-              std::uint64_t hold_ns, Trust trust) {
+bool is_slower_for_certain(const StudyPoint& point, const StudyPoint& than) {
+  return point.rate->highest < than.rate->lowest;
+}
+
+Choice choose(const Study& study, const std::vector<const StudyPoint*>& points, Trust trust) {
   Choice choice;
   std::vector<const StudyPoint*> trusted;
-  for (const StudyPoint& point : comparison.points) {
-    if (point.writers != writers || point.hold_ns != hold_ns || !is_candidate(point)) continue;
-    const bool is_trusted = trust == Trust::none ? survival_of(study, point.mode).survives
-                                                 : trust == Trust::all || is_thread(point.mode);
+  for (const StudyPoint* point : points) {
+    if (!is_candidate(*point)) continue;
+    const bool is_trusted = trust == Trust::none ? survival_of(study, point->mode).survives
+                                                 : trust == Trust::all || is_thread(point->mode);
     if (is_trusted) {
-      trusted.push_back(&point);
+      trusted.push_back(point);
     } else if (choice.not_trusted == nullptr ||
-               point.rate->median > choice.not_trusted->rate->median) {
-      choice.not_trusted = &point;
+               point->rate->median > choice.not_trusted->rate->median) {
+      choice.not_trusted = point;
     }
   }
   std::stable_sort(trusted.begin(), trusted.end(),
@@ -93,6 +92,15 @@ Choice choose(const Study& study, const StudyComparison& comparison, std::uint32
     }
   }
   return choice;
+}
+
+Choice choose(const Study& study, const StudyComparison& comparison, std::uint32_t writers,
+              std::uint64_t hold_ns, Trust trust) {
+  std::vector<const StudyPoint*> points;
+  for (const StudyPoint& point : comparison.points) {
+    if (point.writers == writers && point.hold_ns == hold_ns) points.push_back(&point);
+  }
+  return choose(study, points, trust);
 }
 
 std::vector<std::string> simplest_first(std::vector<std::string> names) {

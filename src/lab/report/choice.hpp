@@ -38,8 +38,13 @@ struct Choice {
   const StudyPoint* not_trusted = nullptr;  ///< the fastest candidate that the trust rules out
 };
 
+/// Of what was measured at one place.
+Choice choose(const Study& study, const std::vector<const StudyPoint*>& points, Trust trust);
 Choice choose(const Study& study, const StudyComparison& comparison, std::uint32_t writers,
               std::uint64_t hold_ns, Trust trust);
+
+/// Their intervals do not overlap.
+bool is_slower_for_certain(const StudyPoint& point, const StudyPoint& than);
 
 /// Of modes that the figures do not tell apart, somebody who must choose takes the simplest.
 std::vector<std::string> simplest_first(std::vector<std::string> names);

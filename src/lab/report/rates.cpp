@@ -89,7 +89,8 @@ Axis over_lengths(const StudyComparison& comparison, const StudyPoint& like) {
   return axis;
 }
 
-/// A line for each mode that has a point there; with `has_intervals` those of the rates, too.
+/// A line for each mode that has a point there; with `has_intervals` those of the rates, too. One
+/// thread alone is no mode to choose: where it is told, it is a level.
 using Value = std::function<double(const StudyPoint&)>;
 Json series_of(const StudyComparison& comparison, const Axis& axis, const Value& value,
                bool has_intervals = false) {
@@ -106,7 +107,7 @@ Json series_of(const StudyComparison& comparison, const Axis& axis, const Value&
       series["low"].push_back(is_there ? Json(point->rate->lowest) : Json(nullptr));
       series["high"].push_back(is_there ? Json(point->rate->highest) : Json(nullptr));
     }
-    if (is_measured) all.push_back(std::move(series));
+    if (is_measured && mode != "thread-alone") all.push_back(std::move(series));
   }
   return all;
 }
@@ -219,11 +220,14 @@ std::vector<double> parts_of(const StudyComparison& comparison) {
 /// p99 under offered load, which no stall can hide.
 ReportFigure load_figure(const StudyComparison& comparison) {
   ReportFigure figure;
-  figure.title = "Latency under offered load, p99";
+  const StudyLoad& like = comparison.loads.front();
+  figure.title = "Latency under offered load, p99, with " + counted(like.writers, "writer") +
+                 " and " + work_text(like.hold_ns);
   figure.says =
       "Lower is better. Open loop: an order's time begins when it was due, whether or not its "
       "writer was free, so that a stall counts for all who were due meanwhile. The load is a part "
-      "of what the mode itself can do: of more orders, in a faster mode.";
+      "of what the mode itself can do: of more orders, in a faster mode. Where an owner has no "
+      "processor of its own, orders wait until the scheduler lets it run, under any load.";
   const std::vector<double> parts = parts_of(comparison);
   Json labels = Json::array();
   figure.table.head = {"mode"};
@@ -237,8 +241,10 @@ ReportFigure load_figure(const StudyComparison& comparison) {
     std::vector<TableCell> row{{mode}};
     for (const double part : parts) {
       const auto found = std::find_if(
-          comparison.loads.begin(), comparison.loads.end(),
-          [&](const StudyLoad& load) { return load.mode == mode && load.part == part; });
+          comparison.loads.begin(), comparison.loads.end(), [&](const StudyLoad& load) {
+            return load.mode == mode && load.part == part && load.writers == like.writers &&
+                   load.hold_ns == like.hold_ns;
+          });
       const bool is_there = found != comparison.loads.end();
       values.push_back(is_there ? Json(found->latency.p99) : Json(nullptr));
       row.push_back({is_there ? time_text(found->latency.p99) : "not measured"});

@@ -39,7 +39,7 @@ std::string interval_text(const StudyComparison& comparison) {
                   [](const StudyPoint& point) { return point.runs < kLeastRepetitions; });
   return has_few ? "An interval is the range of all runs here: there are too few of them for one "
                    "of the median."
-                 : "The interval is that of the median, with 95 % confidence.";
+                 : "The interval is that of the median; how far it goes, see the words.";
 }
 
 void add_maps(Report& report, const Study& study) {
@@ -54,7 +54,8 @@ void add_maps(Report& report, const Study& study) {
         "between two rows, both count. Several names: their intervals overlap, so that none of "
         "them is known to be faster; the one with the highest median comes first. A number with an "
         "x: so many times has that one the median of the next that is slower than it for certain, "
-        "as their intervals do not overlap. " +
+        "as their intervals do not overlap. An envelope: messages are ahead; a box: a lock is; an "
+        "equals sign: a lock and messages cannot be told apart. " +
         interval_text(comparison));
     const auto add = [&](const char* title, const char* says, Trust trust) {
       section.figures.push_back({title, says, std::nullopt, map_of(study, comparison, trust)});

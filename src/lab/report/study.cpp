@@ -35,14 +35,30 @@ double median(std::vector<double> values) {
   return summarize(std::move(values)).median;
 }
 
-/// Of all runs that have it.
 template <class Get>
-double median_over(const Json& runs, const Get& get) {
+std::vector<double> values_of(const Json& runs, const Get& get) {
   std::vector<double> values;
   for (const Json& run : runs) {
     if (run.at("outcome") == "finished") values.push_back(get(run));
   }
-  return median(std::move(values));
+  return values;
+}
+
+/// Of all runs that have it.
+template <class Get>
+double median_over(const Json& runs, const Get& get) {
+  return median(values_of(runs, get));
+}
+
+/// From lowest to highest: the interval of the median, if there are runs enough for one.
+template <class Get>
+Summary interval_over(const Json& runs, const Get& get) {
+  Summary summary = summarize(values_of(runs, get));
+  if (summary.interval) {
+    summary.lowest = summary.interval->lower;
+    summary.highest = summary.interval->upper;
+  }
+  return summary;
 }
 
 StudyLatency latency_from(const Json& runs) {
@@ -118,8 +134,13 @@ StudyLoad load_from(const Json& json) {
   StudyLoad load;
   load.mode = json.at("mode").get<std::string>();
   load.writers = json.at("writers").get<std::uint32_t>();
+  load.hold_ns = json.at("hold_ns").get<std::uint64_t>();
   load.part = json.at("load").at("part").get<double>();
+  load.is_clean = json.at("clean").get<bool>();
   load.latency = latency_from(json.at("runs"));
+  load.p99 = interval_over(json.at("runs"), [](const Json& run) {
+    return run.at("latency_ns").at("p99").get<double>();
+  });
   return load;
 }
 
@@ -192,6 +213,7 @@ StudyFaults faults_from(const Figures& figures) {
   for (const Json& cell : figures.json.at("cells")) {
     study.cells.push_back(cell_from(cell));
     add_once(study.modes, study.cells.back().mode);
+    study.writers = std::max(study.writers, cell.value("writer_signals", Json::array()).size());
   }
   return study;
 }

@@ -52,8 +52,11 @@ struct StudyPoint {
 struct StudyLoad {
   std::string mode;
   std::uint32_t writers = 0;
+  std::uint64_t hold_ns = 0;
   double part = 0;  ///< offered, of the capacity
+  bool is_clean = false;
   StudyLatency latency;
+  Summary p99;  ///< as StudyPoint::rate
 };
 
 /// What four orders, spelled into one buffer letter by letter, left there.
@@ -100,6 +103,7 @@ struct StudyFaults {
   Json context;
   std::vector<std::pair<std::string, std::string>> faults;  ///< name, what happens
   std::vector<std::string> modes;
+  std::size_t writers = 0;  ///< in each cell
   std::vector<StudyCell> cells;
 
   const StudyCell* find(const std::string& mode, const std::string& fault) const noexcept;

@@ -19,16 +19,16 @@ constexpr std::array kModes{
          "show what comes of it."},
     Term{"thread-mutex", "Threads, and a lock (std::mutex) around the buffer."},
     Term{"thread-ring",
-         "Threads. One of them, the owner, has the buffer; each of the others sends "
-         "it orders through a ring, a queue in memory for these two alone."},
+         "Threads, and one thread more, the owner, which has the buffer. Each writer "
+         "sends it orders through a ring, a queue in memory for these two alone."},
     Term{"process-race", "As thread-race, by processes that share the buffer's memory."},
     Term{"process-mutex",
          "Processes that share the buffer's memory, and a lock in it (Boost's "
          "interprocess_mutex)."},
     Term{"process-ring",
-         "Processes. One of them, the owner, has the buffer; each of the others "
-         "sends it orders through a ring in memory that these two share. Nobody "
-         "else can reach the buffer."},
+         "Processes, and one process more, the owner, which has the buffer. Each "
+         "writer sends it orders through a ring in memory that these two share. "
+         "Nobody else can reach the buffer."},
     Term{"thread-alone",
          "One thread that does all the work and shares with nobody: the most that "
          "one thread can do, which the others are held against."},
@@ -46,21 +46,44 @@ constexpr std::array kWords{
     Term{"work on each order",
          "Time that whoever may write spends on the state for each order, "
          "beyond writing it: while it holds the lock, or in the owner."},
-    Term{"safe", "Every mode but the races: no order may be torn or lost."},
-    Term{"clean", "Every order that was sent was applied whole, once, in its writer's order."},
-    Term{"median, interval",
-         "Half of the runs did better than the median, half worse. The interval "
-         "says how far it can be believed: with 95 % confidence the true "
-         "median lies in it. Below five runs it is the range of all runs."},
+    Term{"point",
+         "One mode, with one number of writers, one amount of work, one length of the "
+         "orders and one load."},
+    Term{"interval",
+         "How far the median of the runs can be believed: where it lies with 95 % "
+         "confidence by the percentile bootstrap. Of five runs that is from the lowest "
+         "to the highest, which has the true median in it 94 times of 100. Below five "
+         "runs it is their range, and says less."},
+    Term{"spread", "From the lowest run to the highest, as a part of the median."},
+    Term{"simplest",
+         "Of modes whose intervals overlap: a lock in one process before an owner "
+         "among threads, that before an owner among processes, that before a lock in "
+         "shared memory, which has to be set up and can be left locked."},
     Term{"closed loop", "A writer hands over its next order as soon as it may."},
     Term{"offered load, capacity",
          "Orders that are due at fixed times, however the ones before "
-         "fare. The capacity of a mode is its rate in a closed loop."},
+         "fare. The capacity of a mode is its rate in a closed loop; what "
+         "is offered beyond it can only be late."},
     Term{"p50, p99, p99.9", "Half of the orders, 99 or 99.9 of 100, took no longer than that."},
     Term{"more runners than processors",
          "Writers, and an owner where there is one, that want to "
          "run at the same time and cannot: they take turns, and "
          "the scheduler is measured, too."},
+    Term{"torn", "What stood in the buffer was not one whole order."},
+    Term{"lost, duplicated, reordered",
+         "Taken from its writer and without effect; applied twice; "
+         "applied behind a later one of the same writer."},
+    Term{"dropped, abandoned",
+         "Given up by a writer that could not go on; sent by one that ended "
+         "before it knew what became of it. Nobody else is harmed."},
+    Term{"unread, forgotten",
+         "Sent to an owner that ended before it was read; applied by one, to a "
+         "buffer that ended with it. In process-ring the next owner goes on "
+         "with all that was sent, and begins with an empty buffer, as nothing "
+         "of it was kept; a kept state or a journal would keep it."},
+    Term{"hung: refused, waits for ever",
+         "The lock reports that it is broken to everybody who "
+         "wants it; or nothing ever comes back."},
 };
 
 bool is_in(const Study& study, std::string_view mode) {
