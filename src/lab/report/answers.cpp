@@ -114,6 +114,19 @@ std::string evidence(const Choice& choice, const Spot& spot) {
   return text;
 }
 
+/// The same, of a neighbour: "process-ring, thread-ring; 3.2 times the rate of thread-mutex. "
+std::string brief_evidence(const Choice& choice, const Spot& spot) {
+  std::string text = at_begin(where_text(spot)) + ": ";
+  for (const StudyPoint* point : choice.best) {
+    text += (point == choice.best[0] ? "" : ", ") + point->mode;
+  }
+  if (choice.next != nullptr) {
+    text += "; " + times_text(*choice.best[0], *choice.next) + " times the rate of " +
+            choice.next->mode;
+  }
+  return text + ". ";
+}
+
 /// What the trust costs.
 std::string price(const Choice& choice, Trust trust) {
   if (choice.not_trusted == nullptr) return {};
@@ -274,7 +287,9 @@ ReportAnswer answer(const Study& study, const StudyComparison& comparison, const
   const Found& first = all.front();
   for (const Found& found : all) {
     if (found.choice.best.empty()) continue;
-    std::string text = evidence(found.choice, found.spot);
+    const bool is_near = found.spot.writers == first.spot.writers;
+    std::string text =
+        is_near ? evidence(found.choice, found.spot) : brief_evidence(found.choice, found.spot);
     if (&found == &first)
       text += price(found.choice, asked.trust) + ceiling_text(comparison, found);
     answer.because.push_back(std::move(text));
