@@ -188,11 +188,7 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
   const std::uint64_t first = lane.there.position();
   const std::uint64_t first_sequence = lane.there.sequence();
   if (kept->header().state_bytes != 0) begin_state_turn();
-  Message::Parts parts;
-  parts.writer = lane.name;
-  parts.writer_id = lane.id;
-  parts.writer_uid = lane.uid;
-  parts.receipt = {lane.slot, lane.lane_id, 0, 0};
+  Message::Parts& parts = lane.told;
   const Message message(parts);
   const char* broken = nullptr;
   {

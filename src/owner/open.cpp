@@ -235,7 +235,7 @@ Result<void> Owner::Impl::adopt(lane::LaneHandles handles) {
     return {};
   }
   lane::KeptLane& record = kept->lane(slot);
-  auto lane = take_over(handles, record);
+  auto lane = take_over(handles, slot);
   if (!lane && lane.error().code != Errc::malformed) return lane.error();
   if (!lane) {
     Event event;
@@ -253,7 +253,6 @@ Result<void> Owner::Impl::adopt(lane::LaneHandles handles) {
     ::shutdown(handles.connection.get(), SHUT_RDWR);
     return {};
   }
-  (*lane)->slot = slot;
   if (slots.size() <= slot) slots.resize(slot + 1);
   slots[slot] = std::move(*lane);
   OwnerLane& adopted = *slots[slot];
@@ -280,7 +279,8 @@ Result<void> Owner::Impl::adopt(lane::LaneHandles handles) {
 /// Maps a lane by what is known of it here: nothing in its own pages is believed, the writer may
 /// have changed it.
 Result<std::unique_ptr<OwnerLane>> Owner::Impl::take_over(lane::LaneHandles& handles,
-                                                          lane::KeptLane& record) {
+                                                          std::uint32_t slot) {
+  lane::KeptLane& record = kept->lane(slot);
   if (!record.plausible()) {
     return Error{Errc::malformed,
                  "what the last owner kept of this lane cannot be: its memory is "
@@ -294,6 +294,7 @@ Result<std::unique_ptr<OwnerLane>> Owner::Impl::take_over(lane::LaneHandles& han
   if (!memory) return memory.error();
   auto lane = std::make_unique<OwnerLane>();
   lane->kept_elsewhere = true;
+  lane->slot = slot;
   lane->lane_id = handles.lane_id;
   lane->name = std::string(lane::get_text(record.name));
   lane->id = record.identity;

@@ -103,7 +103,7 @@ struct Owner::Impl {
   Result<void> adopt_kept(int memfd, const detail::StateInfo& state);
   void recover_state_commit() noexcept;
   Result<void> adopt(lane::LaneHandles handles);
-  Result<std::unique_ptr<OwnerLane>> take_over(lane::LaneHandles& handles, lane::KeptLane& record);
+  Result<std::unique_ptr<OwnerLane>> take_over(lane::LaneHandles& handles, std::uint32_t slot);
   void resume(OwnerLane& lane);
 
   /// Who joins, as the kernel tells.
