@@ -61,8 +61,8 @@ struct OwnerLane {
   std::uint64_t rung_at = 0;  ///< sequence of the next message when it rang last
   bool muffled = false;       ///< its doorbell is not watched
 
-  /// What the handler is told of the message it looks at. Who sent it is here from the begin: to put
-  /// it together in each turn would cost a lone message a tenth of its way.
+  /// What the handler is told of the message it looks at. Who sent it is here from the begin: to
+  /// put it together in each turn would cost a lone message a tenth of its way.
   Message::Parts told;
   LaneStats stats;
   std::uint64_t turn_bytes = 0;  ///< payload handled in this turn; counted when the turn stands

@@ -1,77 +1,13 @@
 #!/usr/bin/env python3
 """cortado report: a page of figures, whole in itself, and figures that follow from their runs."""
-import html.parser
 import json
 import re
 
 import harness
-from harness import CliTest
-
-NOT_BUILT_IN = 69
+from report_page import Page, ReportTest
 
 
-class Page(html.parser.HTMLParser):
-    """What a structure of elements says, for a test."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.open, self.text = [], [], {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes), [name for name, _ in self.open]))
-        if tag not in ("meta", "br"):
-            self.open.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        while self.open and self.open.pop()[0] != tag:
-            pass
-
-    def handle_data(self, data):
-        if self.open:
-            tag, attributes = self.open[-1]
-            key = (tag, attributes.get("id"))
-            self.text[key] = self.text.get(key, "") + data
-
-    def all(self, tag):
-        return [attributes for name, attributes, _ in self.elements if name == tag]
-
-
-class Report(CliTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.figures = {}
-
-    def setUp(self):
-        super().setUp()
-        if self.run_it("report", "--output", "-", self.written("faults")).end()[0] == NOT_BUILT_IN:
-            self.skipTest("this cortado was built without the library for charts")
-
-    def measured(self, command):
-        """The figures of one small run, made once for all tests."""
-        if command not in self.figures:
-            args = {"compare": ["--writers", "1,2", "--hold", "0ns,1us", "--orders", "2000", "--repeat",
-                                "2"],
-                    "loads": ["--modes", "thread-mutex,process-ring", "--writers", "1", "--orders",
-                              "2000", "--repeat", "2", "--load", "50"],
-                    "faults": ["--mode", "thread-mutex,process-ring", "--fault", "none,killed"]}
-            path = self.folder / "measured"
-            program = "compare" if command == "loads" else command
-            self.assert_ended_in_order(self.run_it(program, *args[command], "--json", path))
-            Report.figures[command] = json.loads(path.read_text())
-        return json.loads(json.dumps(self.figures[command]))
-
-    def written(self, command, figures=None, name=None):
-        path = self.folder / (name or f"{command}.json")
-        path.write_text(json.dumps(figures or self.measured(command)))
-        return path
-
-    def page(self, *files):
-        out = self.assert_ended_in_order(self.run_it("report", "-o", self.folder / "page.html", *files))
-        self.assertIn(b"page.html: ", out)
-        return (self.folder / "page.html").read_text()
-
+class Report(ReportTest):
     def test_it_is_one_file_that_asks_for_nothing(self):
         text = self.page(self.written("compare"), self.written("faults"))
         page = Page(text)
@@ -103,12 +39,6 @@ class Report(CliTest):
         self.assertTrue(all(a.get("scope") == "col" for a in headings))
         self.assertTrue(page.all("details"))
         self.assertEqual(page.all("html")[0].get("lang"), "en")
-
-    def test_it_says_which_mode_to_choose(self):
-        text = self.page(self.written("compare"), self.written("faults"))
-        for words in ("Which mode for what", "8 writers, 1 us of work", "2 writers, 50 ns of work",
-                      "4 writers, 10 ns of work", "Choose process-ring.", "If a writer may crash"):
-            self.assertIn(words, text)
 
     def test_it_says_how_long_writers_are_blocked_and_how_full_the_queue_is(self):
         figures = self.measured("compare")
@@ -166,90 +96,6 @@ class Report(CliTest):
         self.assertIn("700 k (600 k to 800 k)", text)
         cards = [page.split("When is a lock enough?")[0] for page in (short, text)]
         self.assertEqual(*cards)  # they are not compared with the others
-
-    def test_what_lies_between_what_was_measured_is_told_by_its_neighbours(self):
-        figures = self.measured("compare")
-        alone = [p for p in figures["points"] if p["mode"] == "thread-alone"]
-        self.assertTrue(alone)
-        points = [{**p, "writers": 2 * p["writers"]} for p in figures["points"] if p not in alone]
-        # With 4 writers, only without work; with 2 and 8, with 0 and 1000 ns.
-        points = [p for p in points if p["writers"] == 2 or p["hold_ns"] == 0]
-        points += [{**p, "writers": 8} for p in points if p["writers"] == 2]
-        for point in points:
-            best = {(4, 0): "process-ring", (8, 0): "process-ring", (8, 1000): "process-ring",
-                    (2, 0): "process-ring", (2, 1000): "thread-mutex"}[point["writers"], point["hold_ns"]]
-            rate = 9e6 if point["mode"] == best else 1e6
-            point["throughput_per_s"] = {"median": rate, "lowest": rate, "highest": rate}
-        figures["points"] = points + alone
-        card = self.card_of("10 ns of work on each order", self.written("compare", figures))
-        self.assertIn("It depends", card)
-        self.assertIn("With 2 writers and 1 us of work on each order: thread-mutex.", card)
-        self.assertIn("With 8 writers and 1 us of work on each order: process-ring.", card)
-        self.assertIn("Not measured itself: these are the nearest.", card)
-        self.assertIn("One thread alone, which shares with nobody, does", card)
-
-    def card_of(self, question, *files):
-        page = self.page(*files)
-        cards = [card for card in page.split("<article>")[1:] if question in card.split("</h3>")[0]]
-        self.assertEqual(len(cards), 1, question)
-        return cards[0].split("</article>")[0]
-
-    def test_who_is_soonest_follows_the_latencies_under_load(self):
-        figures = self.measured("loads")
-        for point in figures["points"]:
-            ring = point["mode"] == "process-ring"
-            for run in point["runs"]:
-                run["latency_ns"]["p99"] = 5e3 if ring == bool(point["load"]) else 9e6
-        card = self.card_of("must be through soon", self.written("loads", figures))
-        self.assertIn("Choose process-ring.", card)
-        self.assertIn("process-ring 5.00 us (5.00 us to 5.00 us); thread-mutex 9.00 ms", card)
-        for point in figures["points"]:
-            for run in point["runs"]:
-                run["latency_ns"]["p99"] = 7e3
-        card = self.card_of("must be through soon", self.written("loads", figures))
-        self.assertIn("Choose thread-mutex, the simplest of 2", card)
-        self.assertNotIn("must be through soon", self.page(self.written("compare")))
-
-    def test_where_a_lock_is_enough_is_told(self):
-        figures = self.measured("compare")
-
-        def set_rates(ahead):
-            for point in figures["points"]:
-                rate = 9e6 if point["mode"] in ahead(point) else 1e6
-                point["throughput_per_s"] = {"median": rate, "lowest": rate, "highest": rate}
-
-        set_rates(lambda point: ["thread-mutex"] if point["writers"] == 1 else ["process-ring"])
-        card = self.card_of("When is a lock enough?", self.written("compare", figures))
-        self.assertIn("At 2 of 4 places", card)
-        self.assertIn("With 1 writer and 1 us of work, orders of 16 bytes: thread-mutex is the fastest.", card)
-        set_rates(lambda point: ["process-ring"])
-        card = self.card_of("When is a lock enough?", self.written("compare", figures))
-        self.assertIn("At none of 4 places", card)
-        set_rates(lambda point: ["process-ring", "thread-mutex"])
-        card = self.card_of("When is a lock enough?", self.written("compare", figures))
-        self.assertIn("thread-mutex, as none is faster for certain.", card)
-
-    def test_the_rule_follows_the_figures(self):
-        figures = self.measured("compare")
-        for point in figures["points"]:
-            rate = 9e6 if point["mode"] == "thread-mutex" else 1e6
-            point["throughput_per_s"] = {"median": rate, "lowest": rate, "highest": rate}
-        text = self.page(self.written("compare", figures), self.written("faults"))
-        self.assertIn("Choose thread-mutex.", text)
-        self.assertIn("Choose process-ring.", text)  # where a writer may crash, nothing else will do
-        for point in figures["points"]:
-            point["throughput_per_s"] = {"median": 1e6, "lowest": 9e5, "highest": 2e6}
-        text = self.page(self.written("compare", figures))
-        self.assertIn("none is the faster", text)
-
-    def test_what_survives_is_told_by_what_was_seen(self):
-        faults = self.measured("faults")
-        faults["cells"] = [cell for cell in faults["cells"] if cell["mode"] == "process-ring"]
-        for cell in faults["cells"]:
-            cell.update(outcome="garbled", as_theory=False)
-        text = self.page(self.written("compare"), self.written("faults", faults))
-        self.assertIn("no safe mode came out clean", text)
-        self.assertIn("not intact (!)", text)
 
     def test_texts_of_a_file_stay_texts(self):
         figures = self.measured("compare")
@@ -379,9 +225,10 @@ class Report(CliTest):
                             "histogram_ns")
 
     def test_what_is_no_file_of_figures_is_refused(self):
+        nothing = {**self.measured("compare"), "points": []}
         for name, text in (("empty", ""), ("text", "hello"), ("other", "{}"), ("cut", '{"schema": "co'),
                            ("schema", '{"schema": "cortado-run-1"}'), ("list", "[1]"),
-                           ("bare", '{"schema": "cortado-compare-1"}'),
+                           ("bare", '{"schema": "cortado-compare-1"}'), ("none", json.dumps(nothing)),
                            ("wrong", '{"schema": "cortado-faults-1", "context": {}, "faults": 3, "cells": 1}')):
             path = self.folder / name
             path.write_text(text)

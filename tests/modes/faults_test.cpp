@@ -124,6 +124,9 @@ TEST(Fault, HalfAnOrderInAPipeHarmsItsOwnWriterOnly) {
   EXPECT_EQ(cell.run.ledger.dropped, 1U);
   EXPECT_GT(cell.run.ledger.lost + cell.run.ledger.torn, 0U);
   EXPECT_LE(cell.run.ledger.lost, kFaultOrders - kFaultAt);  // of those that it sent after it
+  for (std::uint32_t w = 1; w < kFaultWriters; ++w) {
+    EXPECT_EQ(cell.run.writers[w].applied, kFaultOrders);
+  }
 }
 
 TEST(Fault, AWriterThatReachesForTheOwnersBufferIsKilledByTheKernel) {

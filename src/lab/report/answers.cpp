@@ -163,8 +163,8 @@ std::string latency_text(const StudyComparison& comparison, const std::string& m
   if (mode == "thread-mutex" || !is_told) return {};
   return "A rate is not a latency: " + where_text(spot) +
          ", each as fast as it may, half of the orders take " + time_text(chosen->latency->p50) +
-         " in " + mode + ", where they wait in line, and " + time_text(lock->latency->p50) +
-         " in thread-mutex.";
+         " in " + mode + (is_lock(mode) ? "" : ", where they wait in line,") + " and " +
+         time_text(lock->latency->p50) + " in thread-mutex.";
 }
 
 /// Why the others are not: of each, what becomes of it.
@@ -185,21 +185,28 @@ struct Found {
   Choice choice;
 };
 
-/// Where to look: at the nearest number of writers, on both sides of the work; if that is not
-/// between two, also where it is, with the next fewer and the next more writers.
+/// Where to look: with as many writers as asked for, if the work lies between two amounts that were
+/// measured there. Else with the nearest number of writers, and with the next fewer and the next
+/// more of which that is so.
 std::vector<Spot> spots_for(const StudyComparison& comparison, const Case& asked) {
-  const std::uint32_t writers = nearest(comparison, asked);
-  std::vector<Spot> spots = around(writers, holds_with(comparison, writers), asked.hold_ns);
+  const auto with = [&](std::uint32_t writers) {
+    return around(writers, holds_with(comparison, writers), asked.hold_ns);
+  };
+  std::vector<Spot> spots = with(asked.writers);
   if (has_between(spots, asked.hold_ns)) return spots;
   std::vector<Spot> fewer, more;
   for (const std::uint32_t other : comparison.writers()) {
-    const auto there = around(other, holds_with(comparison, other), asked.hold_ns);
+    const auto there = with(other);
     if (!has_between(there, asked.hold_ns)) continue;
     if (other < asked.writers) fewer = there;
     if (other > asked.writers && more.empty()) more = there;
   }
-  spots.insert(spots.end(), fewer.begin(), fewer.end());
-  spots.insert(spots.end(), more.begin(), more.end());
+  spots = with(nearest(comparison, asked));
+  for (const auto* neighbours : {&fewer, &more}) {
+    for (const Spot& spot : *neighbours) {
+      if (std::find(spots.begin(), spots.end(), spot) == spots.end()) spots.push_back(spot);
+    }
+  }
   return spots;
 }
 
@@ -226,11 +233,6 @@ std::string named(const std::vector<std::string>& names) {
 }
 
 std::string answer_text(const std::vector<Found>& all) {
-  const bool is_any_empty = std::any_of(
-      all.begin(), all.end(), [](const Found& found) { return found.choice.best.empty(); });
-  if (all.empty() || is_any_empty) {
-    return "Nothing that was measured here will do: no safe mode came out clean.";
-  }
   const auto names = common_names(all);
   if (!names.empty()) return "Choose " + named(names) + ".";
   if (all.size() == 2 && all[0].spot.writers == all[1].spot.writers) {
@@ -255,20 +257,17 @@ std::string ceiling_text(const StudyComparison& comparison, const Found& found) 
 }
 
 /// What holds of all these figures.
-std::string conditions(const std::vector<Found>& all, std::uint32_t cores) {
-  const StudyPoint& first = *all.front().choice.best[0];
+std::string conditions(const StudyComparison& comparison, const std::vector<Found>& all) {
   const bool is_crowded = std::any_of(all.begin(), all.end(), [](const Found& found) {
     return std::any_of(found.choice.best.begin(), found.choice.best.end(),
                        [](const StudyPoint* point) { return point->is_oversubscribed; });
   });
-  std::string text =
-      (first.payload == 0 ? "Measured"
-                          : "Measured with orders of " + counted(first.payload, "byte") + ",") +
-      std::string(
-          " and writers that do nothing between two orders, so that the lock or the queue "
-          "is always wanted");
+  std::string text = "Measured with " +
+                     comparison.orders_text(all.front().choice.best[0]->payload) +
+                     ", and writers that do nothing between two orders, so that the lock or the "
+                     "queue is always wanted";
   if (is_crowded) {
-    text += "; there were more runners than the " + counted(cores, "processor") +
+    text += "; there were more runners than the " + counted(comparison.cores(), "processor") +
             " of this machine, so that the scheduler is measured, too";
   }
   return text + ".";
@@ -277,16 +276,20 @@ std::string conditions(const std::vector<Found>& all, std::uint32_t cores) {
 ReportAnswer answer(const Study& study, const StudyComparison& comparison, const Case& asked) {
   std::vector<Found> all;
   for (const Spot& spot : spots_for(comparison, asked)) {
-    all.push_back({spot, choose(study, comparison, spot.writers, spot.hold_ns, asked.trust)});
+    Choice choice = choose(study, comparison, spot.writers, spot.hold_ns, asked.trust);
+    if (!choice.best.empty()) all.push_back({spot, std::move(choice)});
   }
   ReportAnswer answer;
   answer.question = std::string(asked.who) + ": " + counted(asked.writers, "writer") + ", " +
                     work_text(asked.hold_ns) + " on each order";
+  if (all.empty()) {
+    answer.answer =
+        "Nothing that was measured here will do: no mode that may be chosen came out clean.";
+    return answer;
+  }
   answer.answer = answer_text(all);
-  if (all.empty() || all.front().choice.best.empty()) return answer;
   const Found& first = all.front();
   for (const Found& found : all) {
-    if (found.choice.best.empty()) continue;
     const bool is_near = found.spot.writers == first.spot.writers;
     std::string text =
         is_near ? evidence(found.choice, found.spot) : brief_evidence(found.choice, found.spot);
@@ -294,13 +297,15 @@ ReportAnswer answer(const Study& study, const StudyComparison& comparison, const
       text += price(found.choice, asked.trust) + ceiling_text(comparison, found);
     answer.because.push_back(std::move(text));
   }
-  const std::string latency = latency_text(comparison, names_of(first.choice)[0], first.spot);
+  const auto everywhere = common_names(all);
+  const std::string chosen = everywhere.empty() ? names_of(first.choice)[0] : everywhere[0];
+  const std::string latency = latency_text(comparison, chosen, first.spot);
   if (!latency.empty()) answer.because.push_back(latency);
   if (asked.trust == Trust::none) {
     answer.because.push_back(survival_text(study, first.choice) +
                              ruled_out_text(study, comparison));
   }
-  answer.because.push_back(conditions(all, comparison.cores()));
+  answer.because.push_back(conditions(comparison, all));
   const bool is_exact = first.spot == Spot{asked.writers, asked.hold_ns};
   const bool is_between = all.size() == 2 && first.spot.writers == asked.writers &&
                           all[1].spot.writers == asked.writers;
@@ -319,7 +324,7 @@ std::vector<ReportAnswer> answers_from(const Study& study, const StudyComparison
   answers.reserve(kCases.size() + 2);
   for (const Case& asked : kCases) answers.push_back(answer(study, comparison, asked));
   if (auto soon = answer_of_latency(comparison)) answers.push_back(std::move(*soon));
-  answers.push_back(answer_of_locks(study, comparison));
+  if (auto locks = answer_of_locks(study, comparison)) answers.push_back(std::move(*locks));
   return answers;
 }
 

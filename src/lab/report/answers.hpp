@@ -15,8 +15,8 @@ std::vector<ReportAnswer> answers_from(const Study& study, const StudyComparison
 /// Which mode has an order through soonest; none: no load was offered.
 std::optional<ReportAnswer> answer_of_latency(const StudyComparison& comparison);
 
-/// Where nothing is faster than a lock.
-ReportAnswer answer_of_locks(const Study& study, const StudyComparison& comparison);
+/// Where nothing is faster than a lock; none: nowhere were locks and messages both measured.
+std::optional<ReportAnswer> answer_of_locks(const Study& study, const StudyComparison& comparison);
 
 /// The best for every number of writers and amount of work that was measured.
 ReportTable map_of(const Study& study, const StudyComparison& comparison, Trust trust);

@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 5> kSimplest{"thread-mutex", "thread-ring
                                                     "process-mutex", "process-robust-mutex"};
 
 std::string fate_in_theory(const std::string& mode, Kind fault) {
-  for (const modes::Mode* known : modes::all_modes()) {
+  for (const modes::Mode* known : modes::known_modes()) {
     if (known->name != mode) continue;
     const auto fate = theory_of(*known, fault);
     return fate ? to_string(*fate) : "unknown";
@@ -59,9 +59,16 @@ Survival survival_of(const Study& study, const std::string& mode) {
   return survival;
 }
 
+bool is_to_choose(const std::string& mode) {
+  return mode.find("race") == std::string::npos && mode != "thread-alone";
+}
+
+bool is_lock(const std::string& mode) {
+  return mode.find("mutex") != std::string::npos;
+}
+
 bool is_candidate(const StudyPoint& point) {
-  const bool is_race = point.mode.find("race") != std::string::npos;
-  return !is_race && point.mode != "thread-alone" && point.is_clean && point.rate.has_value();
+  return is_to_choose(point.mode) && point.is_clean && point.rate.has_value();
 }
 
 bool is_slower_for_certain(const StudyPoint& point, const StudyPoint& than) {

@@ -29,7 +29,11 @@ struct Survival {
 };
 Survival survival_of(const Study& study, const std::string& mode);
 
-/// A mode whose orders came out whole in every run, and that is no race.
+/// No race, and not one thread alone, which is there to hold the others against.
+bool is_to_choose(const std::string& mode);
+/// Else orders go to an owner.
+bool is_lock(const std::string& mode);
+/// A mode to choose, whose orders came out whole in every run.
 bool is_candidate(const StudyPoint& point);
 
 struct Choice {

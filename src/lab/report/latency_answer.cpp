@@ -1,5 +1,7 @@
 // Which mode has an order through soonest, when there is time to spare.
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "lab/report/answers.hpp"
 #include "lab/wording.hpp"
@@ -7,27 +9,28 @@
 namespace cortado::lab {
 namespace {
 
-bool is_race(const std::string& mode) {
-  return mode.find("race") != std::string::npos;
-}
-
 std::string p99_text(const StudyLoad& load) {
   return load.mode + " " + time_text(load.p99.median) + " (" + time_text(load.p99.lowest) + " to " +
          time_text(load.p99.highest) + ")";
 }
 
-/// With the least load that was offered, the soonest first.
+auto place_of(const StudyLoad& load) {
+  return std::tuple(load.part, load.writers, load.hold_ns);
+}
+
+/// With the least load that was offered, the fewest writers and the least work: the soonest first.
+/// Beyond the capacity nothing is soon.
 std::vector<const StudyLoad*> at_ease(const StudyComparison& comparison) {
   std::vector<const StudyLoad*> all;
   for (const StudyLoad& load : comparison.loads) {
-    if (!is_race(load.mode) && load.is_clean) all.push_back(&load);
+    const bool is_told = load.is_clean && load.p99.median > 0;
+    if (is_to_choose(load.mode) && is_told && load.part < 1) all.push_back(&load);
   }
   std::sort(all.begin(), all.end(), [](const StudyLoad* a, const StudyLoad* b) {
-    return std::pair(a->part, a->p99.median) < std::pair(b->part, b->p99.median);
+    return std::pair(place_of(*a), a->p99.median) < std::pair(place_of(*b), b->p99.median);
   });
   const auto end = std::find_if(all.begin(), all.end(), [&](const StudyLoad* load) {
-    return load->part != all[0]->part || load->writers != all[0]->writers ||
-           load->hold_ns != all[0]->hold_ns;
+    return place_of(*load) != place_of(*all[0]);
   });
   all.erase(end, all.end());
   return all;
@@ -41,29 +44,31 @@ std::optional<ReportAnswer> answer_of_latency(const StudyComparison& comparison)
   const StudyLoad& first = *all[0];
   std::vector<std::string> best;
   std::string others;
+  bool is_owner_late = false;
   for (const StudyLoad* load : all) {
-    if (load->p99.lowest <= first.p99.highest) {
-      best.push_back(load->mode);
-    }
+    const bool is_later = load->p99.lowest > first.p99.highest;
+    if (!is_later) best.push_back(load->mode);
+    is_owner_late = is_owner_late || (is_later && !is_lock(load->mode));
     others += (others.empty() ? "" : "; ") + p99_text(*load);
   }
+  best = simplest_first(best);
   ReportAnswer answer;
   answer.question = "An order must be through soon, there is time to spare, and nobody crashes: " +
                     counted(first.writers, "writer") + ", " + work_text(first.hold_ns) +
                     " on each order";
-  answer.answer = "Choose " + simplest_first(best)[0] +
+  answer.answer = "Choose " + best[0] +
                   (best.size() == 1 ? "."
                                     : ", the simplest of " + std::to_string(best.size()) +
                                           " that show no certain difference.");
   answer.because.push_back("Offered " + percent(first.part) +
                            " of what each can do, 99 of 100 orders are through within: " + others +
                            ". From when each was due.");
-  if (first.writers >= comparison.cores()) {
+  if (is_owner_late && first.writers >= comparison.cores()) {
     answer.because.push_back(
-        "An owner is one runner more, and here the " + counted(first.writers, "writer") +
-        " have all " + counted(comparison.cores(), "processor") +
-        ": in a ring mode an order waits until the scheduler lets the owner run, which takes "
-        "milliseconds. With a processor for the owner most of that wait is gone: measure there.");
+        "An owner is one runner more, and here " + counted(first.writers, "writer") + " had " +
+        counted(comparison.cores(), "processor") +
+        ": orders may wait until the scheduler lets the owner run. With a processor of its own for "
+        "the owner, measure again.");
   }
   return answer;
 }

@@ -1,20 +1,13 @@
 // Over everything that was measured: who is ahead where, and where a lock is.
 #include <algorithm>
+#include <cstddef>
+#include <functional>
 
 #include "lab/report/answers.hpp"
 #include "lab/wording.hpp"
 
 namespace cortado::lab {
 namespace {
-
-bool is_lock(const std::string& mode) {
-  return mode.find("mutex") != std::string::npos;
-}
-
-/// A lock has the highest rate, or none is higher for certain and it is the simplest.
-bool has_lock_in_front(const Choice& choice) {
-  return !choice.best.empty() && is_lock(names_of(choice)[0]);
-}
 
 struct Place {
   std::uint32_t writers = 0;
@@ -24,11 +17,6 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
-std::string text_of(const Place& place) {
-  return counted(place.writers, "writer") + " and " + work_text(place.hold_ns) +
-         (place.payload == 0 ? "" : ", orders of " + counted(place.payload, "byte"));
-}
-
 struct Measured {
   Place place;
   std::vector<const StudyPoint*> points;
@@ -36,7 +24,7 @@ struct Measured {
 
 std::vector<Measured> places_of(const StudyComparison& comparison) {
   std::vector<Measured> all;
-  for (const auto* points : {&comparison.points, &comparison.longer}) {
+  for (const auto* points : {&comparison.points, &comparison.other_lengths}) {
     for (const StudyPoint& point : *points) {
       if (!is_candidate(point)) continue;
       const Place place{point.writers, point.hold_ns, point.payload};
@@ -51,27 +39,33 @@ std::vector<Measured> places_of(const StudyComparison& comparison) {
 
 }  // namespace
 
-ReportAnswer answer_of_locks(const Study& study, const StudyComparison& comparison) {
+std::optional<ReportAnswer> answer_of_locks(const Study& study, const StudyComparison& comparison) {
   ReportAnswer answer;
   answer.question = "When is a lock enough?";
-  std::size_t measured = 0;
+  std::size_t compared = 0;
   for (const Measured& there : places_of(comparison)) {
-    if (there.points.size() < 2) continue;
-    ++measured;
+    const auto lock = [](const StudyPoint* point) { return is_lock(point->mode); };
+    const bool has_both = std::any_of(there.points.begin(), there.points.end(), lock) &&
+                          !std::all_of(there.points.begin(), there.points.end(), lock);
+    if (!has_both) continue;
+    ++compared;
     const Choice choice = choose(study, there.points, Trust::all);
-    if (!has_lock_in_front(choice)) continue;
-    const std::string mode = names_of(choice)[0];
-    answer.because.push_back("With " + text_of(there.place) + ": " + mode +
-                             (choice.best.size() == 1 ? " is the fastest."
-                                                      : ", as none is faster for "
-                                                        "certain."));
+    std::vector<std::string> locks = names_of(choice);
+    locks.erase(std::remove_if(locks.begin(), locks.end(), std::not_fn(is_lock)), locks.end());
+    if (locks.empty()) continue;
+    answer.because.push_back(
+        "With " + counted(there.place.writers, "writer") + " and " +
+        work_text(there.place.hold_ns) + ", " + comparison.orders_text(there.place.payload) + ": " +
+        locks[0] +
+        (choice.best.size() == 1 ? " is the fastest." : ", as none is faster for certain."));
   }
-  const std::size_t locks = answer.because.size();
-  answer.answer = locks == 0 ? "At none of " + counted(measured, "place") +
-                                   " that were measured: "
-                                   "there, messages have the higher rate."
-                             : "At " + std::to_string(locks) + " of " + counted(measured, "place") +
-                                   " that were measured no rate is higher than a lock's.";
+  if (compared == 0) return std::nullopt;
+  const std::string places = counted(compared, "place") + " that were measured ";
+  answer.answer =
+      answer.because.empty()
+          ? "At none of " + places + "by its rate: messages have a higher one, for certain."
+          : "At " + std::to_string(answer.because.size()) + " of " + places +
+                "no rate is higher than a lock's, for certain.";
   answer.because.emplace_back(
       "A lock that nobody else wants just then costs a writer no wait at all: with work between "
       "two orders, or few writers, it is enough more often than here, where every writer wants it "
@@ -101,13 +95,10 @@ ReportTable map_of(const Study& study, const StudyComparison& comparison, Trust 
         text += ", " + rate_text(choice.best[0]->rate->median / choice.next->rate->median) + " x " +
                 choice.next->mode;
       }
-      const bool all_rings = std::all_of(
-          choice.best.begin(), choice.best.end(),
-          [](const auto* point) { return point->mode.find("ring") != std::string::npos; });
-      const bool some_ring = std::any_of(
-          choice.best.begin(), choice.best.end(),
-          [](const auto* point) { return point->mode.find("ring") != std::string::npos; });
-      row.push_back({text, all_rings ? "message" : some_ring ? "tie" : "lock"});
+      const auto locks = std::count_if(choice.best.begin(), choice.best.end(),
+                                       [](const auto* point) { return is_lock(point->mode); });
+      const bool has_only_locks = locks == static_cast<std::ptrdiff_t>(choice.best.size());
+      row.push_back({text, locks == 0 ? "message" : has_only_locks ? "lock" : "tie"});
     }
   }
   return map;

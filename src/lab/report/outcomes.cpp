@@ -85,10 +85,10 @@ void add_faults(ReportSection& section, const StudyFaults& faults) {
     what += (&says == &faults.faults[0].second ? "" : "; ") + fault + " - " + says;
   }
   section.words.push_back(what + ".");
-  section.words.push_back(
-      counted(faults.writers, "writer") +
-      ", one run of each fault in each mode. What became of everybody is the same every time; how "
-      "long it took is mostly whose turn it was.");
+  section.words.push_back(counted(faults.writers, "writer") +
+                          ", one run of each fault in each mode. The fault waits until all others "
+                          "are half way, so that "
+                          "what becomes of them does not depend on luck; how long it took does.");
   ReportFigure matrix;
   matrix.title = "Fault by mode";
   matrix.says =

@@ -50,22 +50,22 @@ Axis over_writers(const StudyComparison& comparison, std::uint64_t hold) {
   return axis;
 }
 
-/// Of the longer orders, one with as many writers and as much work as most of them have.
-const StudyPoint& typical(const std::vector<StudyPoint>& longer) {
+/// One with as many writers and as much work as most of them have.
+const StudyPoint& typical(const std::vector<StudyPoint>& points) {
   const auto alike = [&](const StudyPoint& like) {
-    return std::count_if(longer.begin(), longer.end(), [&](const StudyPoint& point) {
+    return std::count_if(points.begin(), points.end(), [&](const StudyPoint& point) {
       return point.writers == like.writers && point.hold_ns == like.hold_ns;
     });
   };
   return *std::max_element(
-      longer.begin(), longer.end(),
+      points.begin(), points.end(),
       [&](const StudyPoint& a, const StudyPoint& b) { return alike(a) < alike(b); });
 }
 
 Axis over_lengths(const StudyComparison& comparison, const StudyPoint& like) {
   std::vector<const StudyPoint*> points;
   std::vector<std::uint32_t> all;
-  for (const auto* some : {&comparison.points, &comparison.longer}) {
+  for (const auto* some : {&comparison.points, &comparison.other_lengths}) {
     for (const StudyPoint& point : *some) {
       if (point.writers != like.writers || point.hold_ns != like.hold_ns) continue;
       points.push_back(&point);
@@ -134,7 +134,8 @@ ReportTable table_over(const StudyComparison& comparison, const Axis& axis, cons
 /// Rates with their intervals.
 ReportFigure rates_over(const StudyComparison& comparison, const Axis& axis) {
   ReportFigure figure;
-  figure.says = "Higher is better. Bars: the interval of the median. Both scales are logarithmic.";
+  figure.says =
+      "Higher is better. Bars: the interval of the median. The scale of the rates is logarithmic.";
   const auto median = [](const StudyPoint& point) { return point.rate->median; };
   figure.chart = Json{{"kind", "lines"},
                       {"x", axis.json()},
@@ -158,7 +159,7 @@ ReportFigure rate_figure(const StudyComparison& comparison, std::uint64_t hold) 
 }
 
 ReportFigure length_figure(const StudyComparison& comparison) {
-  const StudyPoint& like = typical(comparison.longer);
+  const StudyPoint& like = typical(comparison.other_lengths);
   ReportFigure figure = rates_over(comparison, over_lengths(comparison, like));
   figure.title = "Orders per second against their length, with " + counted(like.writers, "writer") +
                  " and " + work_text(like.hold_ns);
@@ -290,7 +291,7 @@ void add_rates(ReportSection& section, const StudyComparison& comparison) {
   for (const std::uint64_t hold : comparison.holds()) {
     section.figures.push_back(rate_figure(comparison, hold));
   }
-  if (!comparison.longer.empty()) section.figures.push_back(length_figure(comparison));
+  if (!comparison.other_lengths.empty()) section.figures.push_back(length_figure(comparison));
 }
 
 void add_latencies(ReportSection& section, const StudyComparison& comparison) {

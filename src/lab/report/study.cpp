@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "lab/wording.hpp"
+
 namespace cortado::lab {
 namespace {
 
@@ -105,7 +107,7 @@ StudyPoint point_from(const Json& json) {
   point.mode = json.at("mode").get<std::string>();
   point.writers = json.at("writers").get<std::uint32_t>();
   point.hold_ns = json.at("hold_ns").get<std::uint64_t>();
-  point.payload = json.value("payload", std::uint32_t{0});
+  point.payload = json.at("payload").get<std::uint32_t>();
   point.is_oversubscribed = json.at("oversubscribed").get<bool>();
   point.is_clean = json.at("clean").get<bool>();
   point.unfinished = json.at("unfinished").get<std::size_t>();
@@ -161,10 +163,11 @@ StudyComparison comparison_from(const Figures& figures) {
     if (is_loaded(json)) {
       if (is_like_the_first) comparison.loads.push_back(load_from(json));
     } else {
-      auto& to = is_like_the_first ? comparison.points : comparison.longer;
+      auto& to = is_like_the_first ? comparison.points : comparison.other_lengths;
       to.push_back(point_from(json));
     }
   }
+  if (comparison.points.empty()) throw std::runtime_error("it has no rates of a closed loop");
   if (figures.json.contains("cups")) {
     for (const Json& cup : figures.json["cups"]) comparison.cups.push_back(cup_from(cup));
   }
@@ -210,10 +213,10 @@ StudyFaults faults_from(const Figures& figures) {
     study.faults.emplace_back(fault.at("name").get<std::string>(),
                               fault.at("says").get<std::string>());
   }
+  study.writers = figures.json.at("writers").get<std::uint32_t>();
   for (const Json& cell : figures.json.at("cells")) {
     study.cells.push_back(cell_from(cell));
     add_once(study.modes, study.cells.back().mode);
-    study.writers = std::max(study.writers, cell.value("writer_signals", Json::array()).size());
   }
   return study;
 }
@@ -273,6 +276,11 @@ const StudyPoint* StudyComparison::ceiling(std::uint64_t hold_ns) const noexcept
 
 std::uint32_t StudyComparison::cores() const {
   return context.at("cores").get<std::uint32_t>();
+}
+
+std::string StudyComparison::orders_text(std::uint32_t payload) const {
+  const bool are_lines = !context.value("/options/input"_json_pointer, Json()).is_null();
+  return std::string("orders of ") + (are_lines ? "up to " : "") + counted(payload, "byte");
 }
 
 const StudyCell* StudyFaults::find(const std::string& mode,

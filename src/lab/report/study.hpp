@@ -30,7 +30,7 @@ struct StudyPoint {
   std::string mode;
   std::uint32_t writers = 0;
   std::uint64_t hold_ns = 0;
-  std::uint32_t payload = 0;  ///< bytes of an order; 0: as long as the lines of a file
+  std::uint32_t payload = 0;  ///< bytes of an order; of the longest, if they are lines of a file
   bool is_oversubscribed = false;
   bool is_clean = false;
   std::size_t runs = 0;
@@ -71,7 +71,7 @@ struct StudyComparison {
   std::string name;
   Json context;
   std::vector<StudyPoint> points;  ///< those with orders as long as the first one's
-  std::vector<StudyPoint> longer;  ///< the others, which are compared with each other only
+  std::vector<StudyPoint> other_lengths;
   std::vector<StudyLoad> loads;
   std::vector<StudyCup> cups;
   std::vector<std::string> advice;
@@ -87,6 +87,8 @@ struct StudyComparison {
   /// rate; null: there is none.
   const StudyPoint* ceiling(std::uint64_t hold_ns) const noexcept;
   std::uint32_t cores() const;
+  /// "orders of 16 bytes"
+  std::string orders_text(std::uint32_t payload) const;
 };
 
 struct StudyCell {
@@ -103,7 +105,7 @@ struct StudyFaults {
   Json context;
   std::vector<std::pair<std::string, std::string>> faults;  ///< name, what happens
   std::vector<std::string> modes;
-  std::size_t writers = 0;  ///< in each cell
+  std::uint32_t writers = 0;  ///< in each cell
   std::vector<StudyCell> cells;
 
   const StudyCell* find(const std::string& mode, const std::string& fault) const noexcept;

@@ -69,18 +69,19 @@ constexpr std::array kWords{
          "Writers, and an owner where there is one, that want to "
          "run at the same time and cannot: they take turns, and "
          "the scheduler is measured, too."},
-    Term{"torn", "What stood in the buffer was not one whole order."},
+    Term{"torn", "What stood in the buffer was not one whole order, or not the one that was sent."},
     Term{"lost, duplicated, reordered",
-         "Taken from its writer and without effect; applied twice; "
-         "applied behind a later one of the same writer."},
+         "Taken from its writer, yet missing or overwritten by "
+         "another; applied twice; applied behind a later one of the "
+         "same writer."},
     Term{"dropped, abandoned",
-         "Given up by a writer that could not go on; sent by one that ended "
-         "before it knew what became of it. Nobody else is harmed."},
+         "Given up half way by its writer, which told so; of a writer that "
+         "ended before it knew what became of it."},
     Term{"unread, forgotten",
-         "Sent to an owner that ended before it was read; applied by one, to a "
-         "buffer that ended with it. In process-ring the next owner goes on "
+         "Sent to an owner that ended before it read it; applied, to a buffer "
+         "that ended with its process. In process-ring the next owner goes on "
          "with all that was sent, and begins with an empty buffer, as nothing "
-         "of it was kept; a kept state or a journal would keep it."},
+         "of it was kept: a kept state or a journal would keep it."},
     Term{"hung: refused, waits for ever",
          "The lock reports that it is broken to everybody who "
          "wants it; or nothing ever comes back."},
