@@ -89,6 +89,12 @@ class Message {
   /// Defined in <cortado/typed.hpp>.
   template <DeclaredMessage T>
   Result<T> as() const;
+  /// A T that is copied as it stands (see TypedMessage), where it stands: no copy, valid inside the
+  /// handler like bytes(). Does not allocate. Null: it was sent as another type, has another
+  /// length, or is not aligned for a T (never, up to 8); then as<T>() says which, or makes an
+  /// aligned copy. Defined in <cortado/typed.hpp>.
+  template <DeclaredMessage T>
+  const T* view() const noexcept;
 
   /// Answers an ask, once. Room was reserved by the writer, so this never blocks. A handler that
   /// returns without a reply lets the ask end as Errc::unanswered.

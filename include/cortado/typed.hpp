@@ -15,6 +15,7 @@
 #include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -215,8 +216,12 @@ Result<T> decode(std::span<const std::byte> bytes) noexcept {
     return detail::malformed(T::cortado_type, std::min(bytes.size(), detail::kPlainSize<T>),
                              bytes.size(), "the length is not that of the type");
   } else {
-    std::array<std::byte, sizeof(T)> copy{};
-    if (!bytes.empty()) std::memcpy(copy.data(), bytes.data(), bytes.size());
+    std::array<std::byte, sizeof(T)> copy;  // NOLINT(*-member-init): written next
+    if constexpr (detail::kPlainSize<T> != 0) {
+      std::memcpy(copy.data(), bytes.data(), detail::kPlainSize<T>);
+    } else {
+      copy = {};
+    }
     return Result<T>(std::bit_cast<T>(copy));
   }
 }
@@ -229,6 +234,17 @@ Result<T> Message::as() const {
     return detail::malformed(T::cortado_type, 0, bytes().size(), "it was sent as another type");
   }
   return decode<T>(bytes());
+}
+
+template <DeclaredMessage T>
+const T* Message::view() const noexcept {
+  static_assert(detail::copied_as_bytes<T>(),
+                "cortado: this message has serialize(), so its bytes are no T: use as<T>()");
+  const std::byte* const at = bytes().data();
+  const bool is_one = tag() == tag_of<T>() && bytes().size() == detail::kPlainSize<T> &&
+                      reinterpret_cast<std::uintptr_t>(at) % alignof(T) == 0;
+  // Copying the bytes there made the T: trivially copyable types come into being so.
+  return is_one ? std::launder(reinterpret_cast<const T*>(at)) : nullptr;
 }
 
 template <DeclaredMessage T>

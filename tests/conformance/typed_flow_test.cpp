@@ -35,6 +35,11 @@ struct Cup {
   }
 };
 
+struct Count {
+  std::uint64_t number = 0;
+  static constexpr cortado::TypeInfo cortado_type{"Count", 1, "number:u64"};
+};
+
 class Typed : public Setting {};
 
 TEST_F(Typed, orders_are_applied_and_asked_for) {
@@ -85,6 +90,31 @@ TEST_F(Typed, an_answer_of_another_type_is_malformed_not_guessed) {
   thread.join();
   ASSERT_FALSE(cup);
   EXPECT_EQ(cup.error().code, cortado::Errc::malformed);
+}
+
+TEST_F(Typed, a_plain_message_or_question_is_seen_where_it_stands) {
+  auto owner = open();
+  auto writer = writer_of(owner, "a");
+  ASSERT_EQ(writer.try_send(Count{7}), cortado::SendStatus::sent);
+  std::atomic<bool> stop{false};
+  std::uint64_t sum = 0;
+  std::thread thread([&] {
+    while (!stop.load()) {
+      owner.drain([&](const cortado::Message& m) {
+        const Count* const count = m.view<Count>();
+        ASSERT_NE(count, nullptr);
+        EXPECT_EQ(static_cast<const void*>(count), m.bytes().data());
+        sum += count->number;
+        if (m.is_ask()) m.reply(Count{sum});
+      });
+      owner.wait(5ms);
+    }
+  });
+  auto answer = writer.ask<Count>(Count{35}, kWatchdog);
+  stop.store(true);
+  thread.join();
+  ASSERT_TRUE(answer) << answer.error().text;
+  EXPECT_EQ(answer->number, 42U);
 }
 
 TEST_F(Typed, bytes_of_another_type_are_malformed_not_guessed) {

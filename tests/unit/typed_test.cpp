@@ -78,6 +78,27 @@ TEST(Typed, copies_a_plain_type_as_it_stands) {
   expect_malformed<Plain>(Bytes(sizeof(Plain) + 1), "length");
 }
 
+TEST(Typed, shows_a_plain_type_where_it_stands) {
+  const Plain plain{42, 1.5F, -2.0F};
+  alignas(8) std::array<std::byte, sizeof(Plain) + 8> memory{};
+  std::memcpy(memory.data() + 8, &plain, sizeof plain);
+  cortado::Message::Parts parts;
+  parts.tag = cortado::tag_of<Plain>();
+  parts.bytes = std::span(memory).last(sizeof(Plain));
+  const cortado::Message message(parts);
+  ASSERT_NE(message.view<Plain>(), nullptr);
+  EXPECT_EQ(static_cast<const void*>(message.view<Plain>()), memory.data() + 8);
+  EXPECT_EQ(*message.view<Plain>(), plain);
+  EXPECT_EQ(message.view<Look>(), nullptr);  // another type
+  parts.bytes = std::span(memory).subspan(8, sizeof(Plain) - 1);
+  EXPECT_EQ(message.view<Plain>(), nullptr);  // another length
+  parts.bytes = std::span(memory).subspan(4, sizeof(Plain));
+  EXPECT_EQ(message.view<Plain>(), nullptr);  // not aligned
+  parts.tag = cortado::tag_of<Look>();
+  parts.bytes = std::span(memory).first(0);
+  EXPECT_NE(message.view<Look>(), nullptr);
+}
+
 TEST(Typed, takes_no_bytes_for_an_empty_message) {
   EXPECT_EQ(cortado::encoded_size(Look{}), 0U);
   EXPECT_EQ(cortado::encode(Look{}, {}), 0U);

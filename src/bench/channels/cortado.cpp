@@ -103,10 +103,10 @@ class CortadoChannel {
         return claim.commit();
       }
     }
+    /// The pen's message is a T as it stands: words.
     template <class T>
     SendStatus send_typed(std::span<const std::byte> message) {
-      T order;
-      std::memcpy(static_cast<void*>(&order), message.data(), sizeof order);
+      const T& order = *reinterpret_cast<const T*>(message.data());
       return blocks_ ? writer_.send(order, Writer::time_point::max()) : writer_.try_send(order);
     }
 
@@ -152,9 +152,14 @@ class CortadoChannel {
     }
     template <class T, class F>
     static void take_typed(const Message& message, F& look) {
-      const Result<T> order = message.as<T>();
-      if (!order) return look(std::span<const std::byte>{});
-      look(std::as_bytes(std::span<const T, 1>(&*order, 1)));
+      if constexpr (kHow == How::plain) {
+        const T* const order = message.view<T>();
+        look(order == nullptr ? std::span<const std::byte>{} : std::as_bytes(std::span(order, 1)));
+      } else {
+        const Result<T> order = message.as<T>();
+        if (!order) return look(std::span<const std::byte>{});
+        look(std::as_bytes(std::span<const T, 1>(&*order, 1)));
+      }
     }
 
     Owner owner_;
