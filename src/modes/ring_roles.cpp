@@ -142,6 +142,9 @@ Result<Owner> open_owner(const Stage& stage) {
   OwnerOptions options;
   options.ring_bytes = ring_bytes_for(stage.workload());
   options.max_writers = Stamp::kMostWriters;
+  // As who paces orders: what is burnt in waiting would be missing elsewhere.
+  const Workload& workload = stage.workload();
+  if (workload.load_per_s > 0 && workload.may_spin == 0) options.spin = 0ns;
   return Owner::open(stage.head().owner_name, std::move(options));
 }
 
