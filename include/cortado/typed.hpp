@@ -216,12 +216,8 @@ Result<T> decode(std::span<const std::byte> bytes) noexcept {
     return detail::malformed(T::cortado_type, std::min(bytes.size(), detail::kPlainSize<T>),
                              bytes.size(), "the length is not that of the type");
   } else {
-    std::array<std::byte, sizeof(T)> copy;  // NOLINT(*-member-init): written next
-    if constexpr (detail::kPlainSize<T> != 0) {
-      std::memcpy(copy.data(), bytes.data(), detail::kPlainSize<T>);
-    } else {
-      copy = {};
-    }
+    std::array<std::byte, sizeof(T)> copy{};
+    if (!bytes.empty()) std::memcpy(copy.data(), bytes.data(), bytes.size());
     return Result<T>(std::bit_cast<T>(copy));
   }
 }

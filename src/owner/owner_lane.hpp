@@ -62,7 +62,7 @@ struct OwnerLane {
   bool muffled = false;       ///< its doorbell is not watched
 
   /// What the handler is told of the message it looks at. Who sent it is here from the begin: to
-  /// put it together in each turn would cost a lone message a tenth of its way.
+  /// put it together in each turn cost a lone message 27 of some 400 instructions.
   Message::Parts told;
   LaneStats stats;
   std::uint64_t turn_bytes = 0;  ///< payload handled in this turn; counted when the turn stands

@@ -34,7 +34,7 @@ extern "C" long syscall(long number, ...) {
 
 namespace {
 
-constexpr int kSends = 12;  // in a round: too few for a stream, whose rests would be counted
+constexpr int kSends = 16;  // in a round
 
 int send_and_drain(long rounds, std::size_t bytes, const std::string& directory) {
   cortado::OwnerOptions options;

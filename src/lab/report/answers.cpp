@@ -225,13 +225,6 @@ std::vector<std::string> common_names(const std::vector<Found>& all) {
   return names;
 }
 
-/// "process-ring", "thread-mutex, the simplest of 2 that show no certain difference"
-std::string named(const std::vector<std::string>& names) {
-  if (names.size() == 1) return names[0];
-  return names[0] + ", the simplest of " + std::to_string(names.size()) +
-         " that show no certain difference";
-}
-
 std::string answer_text(const std::vector<Found>& all) {
   const auto names = common_names(all);
   if (!names.empty()) return "Choose " + named(names) + ".";

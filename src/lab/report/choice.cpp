@@ -118,6 +118,12 @@ std::vector<std::string> simplest_first(std::vector<std::string> names) {
   return names;
 }
 
+std::string named(const std::vector<std::string>& names) {
+  if (names.size() == 1) return names[0];
+  return names[0] + ", the simplest of " + std::to_string(names.size()) +
+         " that show no certain difference";
+}
+
 std::vector<std::string> names_of(const Choice& choice) {
   std::vector<std::string> names;
   for (const StudyPoint* point : choice.best) names.push_back(point->mode);

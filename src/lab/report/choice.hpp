@@ -52,6 +52,9 @@ bool is_slower_for_certain(const StudyPoint& point, const StudyPoint& than);
 
 /// Of modes that the figures do not tell apart, somebody who must choose takes the simplest.
 std::vector<std::string> simplest_first(std::vector<std::string> names);
+/// Simplest first: "process-ring", "thread-mutex, the simplest of 2 that show no certain
+/// difference".
+std::string named(const std::vector<std::string>& names);
 /// The best, simplest first.
 std::vector<std::string> names_of(const Choice& choice);
 

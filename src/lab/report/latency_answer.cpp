@@ -51,15 +51,11 @@ std::optional<ReportAnswer> answer_of_latency(const StudyComparison& comparison)
     is_owner_late = is_owner_late || (is_later && !is_lock(load->mode));
     others += (others.empty() ? "" : "; ") + p99_text(*load);
   }
-  best = simplest_first(best);
   ReportAnswer answer;
   answer.question = "An order must be through soon, there is time to spare, and nobody crashes: " +
                     counted(first.writers, "writer") + ", " + work_text(first.hold_ns) +
                     " on each order";
-  answer.answer = "Choose " + best[0] +
-                  (best.size() == 1 ? "."
-                                    : ", the simplest of " + std::to_string(best.size()) +
-                                          " that show no certain difference.");
+  answer.answer = "Choose " + named(simplest_first(best)) + ".";
   answer.because.push_back("Offered " + percent(first.part) +
                            " of what each can do, 99 of 100 orders are through within: " + others +
                            ". From when each was due.");

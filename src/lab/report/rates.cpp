@@ -228,7 +228,8 @@ ReportFigure load_figure(const StudyComparison& comparison) {
       "Lower is better. Open loop: an order's time begins when it was due, whether or not its "
       "writer was free, so that a stall counts for all who were due meanwhile. The load is a part "
       "of what the mode itself can do: of more orders, in a faster mode. Where an owner has no "
-      "processor of its own, orders wait until the scheduler lets it run, under any load.";
+      "processor of its own, orders may wait until the scheduler lets it run, under less load, "
+      "too.";
   const std::vector<double> parts = parts_of(comparison);
   Json labels = Json::array();
   figure.table.head = {"mode"};
