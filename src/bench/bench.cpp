@@ -1,9 +1,6 @@
 #include "bench/bench.hpp"
 
 #include <algorithm>
-#include <fstream>
-
-#include <unistd.h>
 
 #include "bench/cell.hpp"
 #include "bench/lock.hpp"
@@ -56,14 +53,6 @@ bool takes_part(const Contestant& contestant, const Point& point) {
 }
 
 }  // namespace
-
-double resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  double pages = 0;
-  double resident = 0;
-  file >> pages >> resident;
-  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
 
 lab::Summary Entry::summary(double (*figure)(const Figures&)) const {
   std::vector<double> values;

@@ -20,7 +20,7 @@ struct Figures {
   double fairness_jain = 1;
   double p50_ns = 0, p99_ns = 0, p99_9_ns = 0;  ///< round trip
   std::uint64_t batch = 1;  ///< messages that are published or taken at a time, at most
-  /// That the resident set of the owner grew by; a page that is mapped twice counts twice.
+  /// What the owner held more than before it had its end (held_bytes).
   double memory_bytes = 0;
   double cpu_ns = 0;  ///< idle: of all who take part, in 10 s
 

@@ -131,7 +131,7 @@ class Goals {
     const double allowed =
         static_cast<double>(kMany) * (static_cast<double>(ring_bytes_for(us.point.bytes)) + 16384) +
         (2 << 20);
-    add_value(us, "resident memory of the owner, MiB", false, allowed / (1 << 20), memory);
+    add_value(us, "memory of the owner, MiB", false, allowed / (1 << 20), memory);
   }
 
   const Entry* find(const Entry& beside, std::string_view name) const {

@@ -31,6 +31,7 @@
 #include "bench/board.hpp"
 #include "bench/crew.hpp"
 #include "bench/figures.hpp"
+#include "bench/memory.hpp"
 #include "bench/message.hpp"
 #include "bench/point.hpp"
 
@@ -164,9 +165,6 @@ class Admission {
   std::size_t admitted_ = 0;
 };
 
-/// Resident memory of this process, in bytes; 0: unknown.
-double resident_bytes();
-
 template <class Channel>
 Figures stream(const Setting& setting) {
   const std::uint32_t writers = setting.writers();
@@ -183,7 +181,7 @@ Figures stream(const Setting& setting) {
   }
   try {
     pin_owner(setting.processors);
-    const double memory = resident_bytes();
+    const double memory = held_bytes();
     typename Channel::Receiver receiver(channel);
     Checker checker(setting.bytes(), writers);
     Taking taking(receiver, checker, board);
@@ -209,7 +207,7 @@ Figures stream(const Setting& setting) {
     taking.until([&](auto) { return all_finished(); });
     for (const Board::Notes& each : notes) figures.sent += each.sent.load();
     taking.until([&](auto) { return checker.all() >= figures.sent; });
-    figures.memory_bytes = resident_bytes() - memory;
+    figures.memory_bytes = held_bytes() - memory;
     figures.validated = checker.all() - checker.wrong();
     figures.wrong = checker.wrong();
     figures.batch = channel.batch();

@@ -1,12 +1,14 @@
 // The figures of a benchmark: its formulas, its check of messages, and how goals are judged.
 #include <array>
 #include <numeric>
+#include <sstream>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "bench/figures.hpp"
 #include "bench/json.hpp"
+#include "bench/memory.hpp"
 #include "bench/message.hpp"
 #include "bench/standing.hpp"
 
@@ -25,6 +27,19 @@ TEST(Jain, OfTwoToOne) {
 TEST(Jain, OfNothingIsOne) {
   EXPECT_DOUBLE_EQ(jain({}), 1);
   EXPECT_DOUBLE_EQ(jain(std::vector<double>{0, 0}), 1);
+}
+
+TEST(SharedBytes, CountEachByteOfAFileOnce) {
+  std::istringstream maps(
+      "7f0000000000-7f0000001000 rw-s 00000000 00:01 77   /memfd:lane (deleted)\n"
+      "7f0000001000-7f0000041000 rw-s 00001000 00:01 77   /memfd:lane (deleted)\n"
+      "7f0000041000-7f0000081000 rw-s 00001000 00:01 77   /memfd:lane (deleted)\n"
+      "7f0000081000-7f0000082000 rw-s 00041000 00:01 77   /memfd:lane (deleted)\n"
+      "7f0000082000-7f0000083000 rw-s 00041000 00:01 77   /memfd:lane (deleted)\n"
+      "7f0000083000-7f0000093000 r--s 00000000 00:01 78   /memfd:other (deleted)\n"
+      "7f0000093000-7f00000a3000 rw-p 00000000 00:00 0\n"
+      "55d6d0000000-55d6d0021000 r-xp 00000000 fe:00 77   /usr/bin/program\n");
+  EXPECT_EQ(shared_bytes(maps), 0x42000U + 0x10000U);
 }
 
 TEST(Percentile, IsTheNearestRank) {
