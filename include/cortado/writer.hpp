@@ -199,6 +199,8 @@ class CORTADO_API Claim {
         std::uint64_t mark) noexcept
       : writer_(writer), bytes_(bytes), mark_(mark), tag_(tag), status_(SendStatus::sent) {}
 
+  CORTADO_LOCAL SendStatus check(std::size_t length) noexcept;
+
   Writer::Impl* writer_ = nullptr;
   std::span<std::byte> bytes_;
   std::uint64_t mark_ = 0;  ///< of the writer, when the room was claimed

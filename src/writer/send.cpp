@@ -20,12 +20,16 @@ SendStatus Writer::Impl::check() noexcept {
   return trouble();
 }
 
+/// No call. False: perhaps not, `check` knows.
+bool Writer::Impl::may_surely_send() const noexcept {
+  return os::is_surely_process(epoch) && usable &&
+         (control->owner_state.load(std::memory_order_relaxed) & kNoEntry) == 0;
+}
+
 /// Straight through, and what is rare comes last: this function calls nothing that returns to it,
 /// so it saves no registers.
 SendStatus Writer::Impl::try_send(std::span<const std::byte> message, std::uint16_t tag) noexcept {
-  const bool usual = ring::is_short(message.size()) && os::is_surely_process(epoch) && usable &&
-                     (control->owner_state.load(std::memory_order_relaxed) & kNoEntry) == 0;
-  if (!usual) [[unlikely]] {
+  if (!ring::is_short(message.size()) || !may_surely_send()) [[unlikely]] {
     return try_send_unusual(message, tag);
   }
   if (message.size() > max_length) return SendStatus::too_large;
@@ -71,6 +75,16 @@ SendStatus Writer::Impl::send(std::span<const std::byte> message, std::uint16_t 
 }
 
 std::byte* Writer::Impl::claim(std::size_t length, SendStatus& status) noexcept {
+  if (length <= max_length && may_surely_send()) [[likely]] {
+    status = SendStatus::sent;
+    if (std::byte* room = there.claim(length)) return room;
+  }
+  return claim_unusual(length, status);
+}
+
+/// Without room, or where perhaps nothing can be sent.
+[[gnu::noinline]] std::byte* Writer::Impl::claim_unusual(std::size_t length,
+                                                         SendStatus& status) noexcept {
   status = check();
   if (status != SendStatus::sent) return nullptr;
   if (length > max_length) {
@@ -190,16 +204,28 @@ Claim Writer::claim_until(std::size_t length, time_point deadline, std::uint16_t
 }
 
 SendStatus Claim::commit(std::size_t length) noexcept {
+  const bool usual = status_ == SendStatus::sent && length <= bytes_.size() &&
+                     writer_->may_surely_send() && mark_ == writer_->claim_mark();
+  if (!usual) [[unlikely]] {
+    if (const SendStatus status = check(length); status != SendStatus::sent) return status;
+  }
+  writer_->publish(length, tag_, 0);
+  bytes_ = {};
+  status_ = SendStatus::full;
+  return SendStatus::sent;
+}
+
+/// `sent`: go ahead. Else what commit must return.
+[[gnu::noinline]] SendStatus Claim::check(std::size_t length) noexcept {
   if (status_ != SendStatus::sent) return status_;
   if (length > bytes_.size()) return SendStatus::too_large;
   if (!os::is_process(writer_->epoch)) return SendStatus::forked;
   // Another call of the writer came between: it has sent, or found its owner gone.
   if (mark_ != writer_->claim_mark()) return SendStatus::full;
+  if (!writer_->ended()) return SendStatus::sent;
   // The owner ended this lane meanwhile: nobody would read it.
-  if (writer_->ended()) return writer_->trouble();
-  writer_->publish(length, tag_, 0);
-  discard();
-  return SendStatus::sent;
+  const SendStatus status = writer_->trouble();
+  return status == SendStatus::sent ? SendStatus::full : status;
 }
 
 }  // namespace cortado

@@ -70,6 +70,7 @@ struct Writer::Impl {
 
   // send.cpp
   SendStatus check() noexcept;
+  bool may_surely_send() const noexcept;
   SendStatus try_send(std::span<const std::byte> message, std::uint16_t tag) noexcept;
   SendStatus try_send_unusual(std::span<const std::byte> message, std::uint16_t tag) noexcept;
   SendStatus send(std::span<const std::byte> message, std::uint16_t tag,
@@ -77,6 +78,7 @@ struct Writer::Impl {
   SendStatus send_later(std::span<const std::byte> message, std::uint16_t tag,
                         clock::time_point deadline, SendStatus status) noexcept;
   std::byte* claim(std::size_t length, SendStatus& status) noexcept;
+  std::byte* claim_unusual(std::size_t length, SendStatus& status) noexcept;
   std::byte* claim_until(std::size_t length, clock::time_point deadline,
                          SendStatus& status) noexcept;
   void publish(std::size_t length, std::uint16_t tag, std::uint8_t flags) noexcept;
