@@ -243,6 +243,7 @@ void Owner::Impl::begin_reading(OwnerLane& lane, const lane::Applied& from) {
   lane.handling = keeper ? &lane.kept->handling : &lane.control().handling;
   lane.there = ring::Consumer(lane.memory->ring(), sizes.ring_bytes, from.position, from.sequence,
                               ring::flag::send_mask);
+  lane.headway = owner::Headway(from.sequence, sizes.ring_bytes);
   lane.told.writer = lane.name;
   lane.told.writer_id = lane.id;
   lane.told.writer_uid = lane.uid;

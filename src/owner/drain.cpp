@@ -1,4 +1,5 @@
-// The core of the owner: take a record, hand a private copy to the handler, commit, release.
+// The core of the owner, a lane's turn: take a record, hand a private copy to the handler, commit,
+// release.
 //
 // Invariants, for one lane, whoever is killed at any instruction:
 //
@@ -15,91 +16,10 @@
 #include <utility>
 
 #include "os/fork_guard.hpp"
-#include "os/pause.hpp"
+#include "os/on_exit.hpp"
 #include "owner/owner_impl.hpp"
 
 namespace cortado {
-
-namespace {
-
-/// Runs when the scope ends, by an exception of the handler, too.
-template <class F>
-struct OnExit {
-  F end;
-  ~OnExit() { end(); }
-};
-template <class F>
-OnExit(F) -> OnExit<F>;
-
-}  // namespace
-
-bool Owner::Impl::forked() const noexcept {
-  return !os::is_process(epoch);
-}
-
-std::size_t Owner::Impl::drain(detail::HandlerRef handler, Budget budget) {
-  if (forked() || draining) return 0;
-  draining = true;
-  std::size_t done = 0;
-  bool handler_threw = true;
-  OnExit look_again{[&] {
-    draining = false;
-    if (loop_mode && !forked()) prepare_descriptor(done != 0 || handler_threw || pending());
-  }};
-  if (armed) disarm();
-  if (wakes_owed) [[unlikely]]
-    ring_owed();
-  if (loop_mode || drains_until_look == 0) look_at_control_plane();
-  --drains_until_look;
-
-  go_round(handler, budget.messages, done);
-  if (forked()) return done;
-  if (departures) retire_departed();
-  drains_until_look -=
-      static_cast<unsigned>(std::min<std::size_t>(done / kTurnMessages, drains_until_look));
-  handler_threw = false;
-  return done;
-}
-
-/// Joins and deaths can wait for a moment; a system call in every drain would cost more than the
-/// messages.
-void Owner::Impl::look_at_control_plane() {
-  const clock::time_point now = clock::now();
-  drains_until_look = kDrainsPerLook;
-  if (!loop_mode && !knocking && now - served_at < kServeInterval) return;
-  served_at = now;
-  serve(clock::time_point::min());
-  if (knocking) drains_until_look = 1;
-}
-
-/// Each lane has its turn, the streams that were caught up with after all others: to look at once
-/// where a writer is just writing takes the cache line from it, and slows both down. With nothing
-/// else to do they are given a moment to run ahead.
-void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done) {
-  const auto take_turn = [&](OwnerLane& lane) {
-    if (!lane.readable()) return true;
-    done += drain_lane(lane, handler, std::min(kTurnMessages, limit - done));
-    return !forked();
-  };
-  const std::size_t count = lanes.size();
-  if (cursor >= count) cursor = 0;
-  last.clear();
-  for (std::size_t visited = 0; visited < count && done < limit; ++visited) {
-    OwnerLane& lane = *lanes[cursor];
-    if (++cursor >= count) cursor = 0;
-    if (std::exchange(lane.caught_up, false)) {
-      last.push_back(&lane);
-    } else if (!take_turn(lane)) {
-      return;
-    }
-  }
-  if (last.empty()) return;
-  for (unsigned i = 0; done == 0 && i < kRestPauses; ++i) os::cpu_pause();
-  // By number: a handler that makes a writer may make the table move.
-  for (std::size_t i = 0; i < last.size() && done < limit; ++i) {
-    if (!take_turn(*last[i])) return;
-  }
-}
 
 namespace {
 
@@ -117,10 +37,15 @@ const char* reason(ring::Fault fault) noexcept {
   return "an ask without room for its prefix";
 }
 
+/// False: an ask that has no room for its prefix.
+bool is_whole(const ring::Commit& commit) noexcept {
+  return (commit.flags & ring::flag::ask) == 0 || commit.length >= sizeof(ring::AskPrefix);
+}
+
 /// Copies once; from here on only the copy is looked at. Without `copy` the record is, where it
-/// stands (OwnerOptions::read_in_place). False: an ask without its prefix.
-inline bool copy_message(std::byte* copy, const ring::Consumer::Record& record,
-                         Message::Parts& parts) noexcept {
+/// stands (OwnerOptions::read_in_place).
+inline void copy_message(std::byte* copy, const ring::Consumer::Record& record,
+                         std::uint64_t sequence, Message::Parts& parts) noexcept {
   const std::uint32_t length = record.commit.length;
   if (copy != nullptr) [[likely]] {
     ring::copy_out(copy, record.payload, length);
@@ -130,28 +55,26 @@ inline bool copy_message(std::byte* copy, const ring::Consumer::Record& record,
   // The writer can change its bytes at any time: the compiler must not read them again in place of
   // the copy.
   asm volatile("" ::: "memory");
-  const bool is_ask = (record.commit.flags & ring::flag::ask) != 0;
-  const std::size_t skipped = is_ask ? sizeof(ring::AskPrefix) : 0;
-  if (length < skipped) return false;
 #if defined(CORTADO_SEED_SECOND_LOAD)
-  parts.bytes = {record.payload + skipped, length - skipped};
+  parts.bytes = {record.payload, length};
 #else
-  parts.bytes = {copy + skipped, length - skipped};
+  parts.bytes = {copy, length};
 #endif
   parts.receipt.position = record.next;
-  parts.receipt.sequence = parts.sequence + 1;
+  parts.receipt.sequence = sequence + 1;
+  parts.sequence = sequence;
   parts.tag = record.commit.tag;
-  return true;
 }
 
 /// The handler may reply while it looks at an ask; if it did not, the writer is told so.
 [[gnu::noinline]] void answer(OwnerLane& lane, detail::HandlerRef handler, const Message& message,
                               Message::Parts& parts, void* state, owner::HeldReply& held) {
   ring::AskPrefix prefix{};
-  std::memcpy(&prefix, parts.bytes.data() - sizeof prefix, sizeof prefix);
+  std::memcpy(&prefix, parts.bytes.data(), sizeof prefix);
+  parts.bytes = parts.bytes.subspan(sizeof prefix);
   LanePort port(lane, parts.sequence, prefix.reply_limit, state == nullptr ? nullptr : &held);
   parts.port = &port;
-  OnExit forget{[&] { parts.port = nullptr; }};
+  os::OnExit forget{[&] { parts.port = nullptr; }};
   handler(message, state);
   port.finish();
 }
@@ -179,7 +102,6 @@ inline void Owner::Impl::handle(OwnerLane& lane, detail::HandlerRef handler,
     if (!forked()) handler_failed(lane, record.next);
     throw;
   }
-  ++lane.stats.delivered;
   lane.turn_bytes += parts.bytes.size();
 }
 
@@ -192,10 +114,11 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
   const Message message(parts);
   const char* broken = nullptr;
   {
-    OnExit end_of_turn{[&] {
+    os::OnExit end_of_turn{[&] {
       if (forked()) return;
       lane.set_idle();
       if (lane.there.position() != first) {
+        lane.stats.delivered += lane.there.sequence() - first_sequence;
         if (!options.manual_release) release_lane(lane, taken(lane));
         lane.stats.bytes += lane.turn_bytes;
       }
@@ -209,21 +132,22 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
     std::byte* const private_bytes = options.read_in_place ? nullptr : copy.get();
     bool again = lane.redelivering();
     ring::Consumer::Record record;
-    for (std::size_t left = limit; left != 0;) {
+    const std::uint64_t bytes = std::min(kTurnBytes, lane.memory->sizes().ring_bytes / 4);
+    for (std::size_t left = limit; left != 0 && there.position() - first < bytes; --left) {
       there.release(lane.there.released());
       const ring::Peek peek = there.peek(record);
       if (peek == ring::Peek::empty) {
-        lane.caught_up = there.sequence() - first_sequence >= kStream;
+        lane.is_empty = true;
         break;
       }
-      parts.sequence = there.sequence();
-      if (peek == ring::Peek::fault || !copy_message(private_bytes, record, parts)) {
+      if (peek == ring::Peek::fault || !is_whole(record.commit)) [[unlikely]] {
         broken = reason(there.fault());
 #if defined(CORTADO_SEED_QUARANTINE_FIRST)
         condemn(lane, broken);
 #endif
         break;
       }
+      copy_message(private_bytes, record, there.sequence(), parts);
       handle(lane, handler, record, message, parts, again);
       // In a child that the handler made nothing of this is its own: it leaves everything alone.
       if (forked()) [[unlikely]] {
@@ -231,7 +155,6 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
       }
       there.take(record);
       lane.there.follow(there);
-      left -= std::min(left, 1 + record.commit.length / (kTurnBytes / kTurnMessages));
       // What was in hand when somebody failed is committed message by message, so that the one
       // that fails again is known exactly.
       if (parts.redelivered) [[unlikely]] {
@@ -266,7 +189,6 @@ void Owner::Impl::handler_failed(OwnerLane& lane, std::uint64_t failed_at) {
 #endif
   if (kept->header().state_bytes != 0) {
     const lane::Applied& applied = lane.kept->applied();
-    lane.stats.delivered -= lane.there.sequence() - applied.sequence;
     lane.there.rewind(applied.position, applied.sequence);
     working_state = nullptr;
     held_reply.held = false;
@@ -295,7 +217,11 @@ void Owner::Impl::count_failure(OwnerLane& lane, std::uint64_t failed_at) {
 }
 
 lane::Applied Owner::Impl::taken(const OwnerLane& lane) const noexcept {
-  return {lane.there.position(), lane.there.sequence()};
+  lane::Applied taken{lane.there.position(), lane.there.sequence()};
+  // Both were just stored, one after the other: the compiler must not join the two loads into a
+  // wider one, which would wait until the stores have left the processor's store buffer.
+  asm("" : "+r"(taken.position));
+  return taken;
 }
 
 /// Commits what was applied up to `upto`, then gives the bytes back to the writer.

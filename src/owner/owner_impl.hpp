@@ -4,6 +4,7 @@
 //   reception.cpp  the control plane: connections, Hello, Welcome
 //   admission.cpp  who may join; a new lane
 //   drain.cpp      THE CORE: take, handle, commit, release
+//   round.cpp      one call of drain: whose turn it is
 //   sleep.cpp      arm, re-read, sleep, disarm
 //   departure.cpp  writers that left, quarantine, events
 //   flood.cpp      what is rationed: doorbells in vain, connections, lanes that come and go
@@ -30,6 +31,7 @@
 #include "lane/rendezvous.hpp"
 #include "lane/segment.hpp"
 #include "os/descriptor.hpp"
+#include "os/fork_guard.hpp"
 #include "os/poller.hpp"
 #include "owner/owner_lane.hpp"
 
@@ -43,14 +45,10 @@ struct Owner::Impl {
 
   /// Failures with the same message in hand after which its lane is quarantined as poison.
   static constexpr std::uint32_t kMaxAttempts = 3;
-  /// A lane's share of one call of drain: so many messages, fewer of long ones.
+  /// A lane's share of one call of drain: so many messages, and so many bytes of its ring, or a
+  /// quarter of it, so that its writer goes on while more is read. One message is always taken.
   static constexpr std::size_t kTurnMessages = 256;
-  static constexpr std::size_t kTurnBytes = std::size_t{1} << 20;
-  /// As many messages in one turn, then none: a stream that was caught up with.
-  static constexpr std::size_t kStream = 16;
-  /// How long such a stream is left alone if nothing else waits: some 200 to 1,000 ns. Four times
-  /// that is better where messages are claimed or read in place, and worse where they are copied.
-  static constexpr unsigned kRestPauses = 16;
+  static constexpr std::uint64_t kTurnBytes = std::uint64_t{1} << 20;
   /// Between two looks at the control plane (joins, deaths); and the drains, or turns of a lane,
   /// between two looks at the clock.
   static constexpr std::chrono::microseconds kServeInterval{100};
@@ -145,10 +143,13 @@ struct Owner::Impl {
   void unwatch(OwnerLane& lane) noexcept;
   void discard(OwnerLane& lane);
 
-  // drain.cpp
+  // round.cpp
   std::size_t drain(detail::HandlerRef handler, Budget budget);
   void look_at_control_plane();
   void go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done);
+  void give_headway() noexcept;
+
+  // drain.cpp
   std::size_t drain_lane(OwnerLane& lane, detail::HandlerRef handler, std::size_t limit);
   void begin_state_turn() noexcept;
   void handle(OwnerLane& lane, detail::HandlerRef handler, const ring::Consumer::Record& record,
@@ -194,7 +195,7 @@ struct Owner::Impl {
   Event event_of(const OwnerLane& lane, Event::Kind kind) const;
 
   ~Impl();
-  bool forked() const noexcept;
+  bool forked() const noexcept { return !os::is_process(epoch); }
   int listener() const noexcept {
     return rendezvous ? rendezvous->listener() : inherited_listener.get();
   }

@@ -14,6 +14,7 @@
 #include "lane/segment.hpp"
 #include "os/descriptor.hpp"
 #include "os/fork_guard.hpp"
+#include "owner/headway.hpp"
 #include "ring/ring.hpp"
 
 namespace cortado::owner {
@@ -36,8 +37,9 @@ struct OwnerLane {
   ring::Consumer there;
   ring::Producer back;
   lane::Replied replied;
+  Headway headway;
+  bool is_empty = false;       ///< its last turn ended with nothing left to read
   bool reply_to_tell = false;  ///< a reply was put since the writer was last looked after
-  bool caught_up = false;      ///< its last turn ended with nothing left of a stream
 
   os::Descriptor doorbell;
   os::Descriptor connection;

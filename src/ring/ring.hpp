@@ -185,7 +185,7 @@ class Consumer {
         position_(position),
         released_(position),
         sequence_(sequence),
-        ruled_bits_(kSequenceBits | (kFlagBits & ~pack({0, 0, 0, optional(allowed_flags)}))) {}
+        ruled_bits_(kAllBits & ~(optional(allowed_flags) << 8)) {}
 
   /// True if something stands at our position. One load; no validation.
   bool pending() const noexcept {
@@ -200,11 +200,11 @@ class Consumer {
     if (word == 0) return Peek::empty;
     const Commit commit = unpack(word);
     const std::uint64_t next = position_ + record_bytes(commit.length);
-    const std::uint64_t expected =
-        pack({0, 0, static_cast<std::uint8_t>(sequence_), flag::committed});
-    if ((word & ruled_bits_) != expected) [[unlikely]] {
-      const bool flags_wrong = ((word ^ expected) & ruled_bits_ & kFlagBits) != 0;
-      return refuse(flags_wrong ? Fault::flags : Fault::sequence);
+    // Flags and sequence together, as they stand in the word.
+    const unsigned expected = unsigned{flag::committed} << 8 | static_cast<std::uint8_t>(sequence_);
+    const unsigned wrong = (static_cast<unsigned>(word >> 48) ^ expected) & ruled_bits_;
+    if (wrong != 0) [[unlikely]] {
+      return refuse(wrong > 0xff ? Fault::flags : Fault::sequence);
     }
 #if !defined(CORTADO_SEED_NO_LENGTH_CHECK)
     if (next - released_ > capacity_ - kWordBytes) return refuse(Fault::length);
@@ -250,10 +250,9 @@ class Consumer {
   }
 
  private:
-  static constexpr std::uint64_t kSequenceBits = pack({0, 0, 0xff, 0});
-  static constexpr std::uint64_t kFlagBits = pack({0, 0, 0, 0xff});
-  static constexpr std::uint8_t optional(std::uint8_t allowed) noexcept {
-    return static_cast<std::uint8_t>(allowed & ~flag::committed);
+  static constexpr unsigned kAllBits = 0xffff;
+  static constexpr unsigned optional(unsigned allowed) noexcept {
+    return allowed & ~unsigned{flag::committed};
   }
 
   Peek refuse(Fault fault) noexcept {
@@ -263,10 +262,10 @@ class Consumer {
 
   std::byte* memory_ = nullptr;
   std::uint64_t capacity_ = 0;
-  std::uint64_t position_ = 0;  // next record to take; private, never read back from the ring
-  std::uint64_t released_ = 0;  // bytes below it belong to the producer again
-  std::uint64_t sequence_ = 0;  // of the record at position_
-  std::uint64_t ruled_bits_ = kSequenceBits | kFlagBits;  // of a commit word: one value is right
+  std::uint64_t position_ = 0;      // next record to take; private, never read back from the ring
+  std::uint64_t released_ = 0;      // bytes below it belong to the producer again
+  std::uint64_t sequence_ = 0;      // of the record at position_
+  unsigned ruled_bits_ = kAllBits;  // of flags and sequence: for these one value is right
   Fault fault_ = Fault::none;
 };
 

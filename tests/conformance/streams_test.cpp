@@ -29,14 +29,13 @@ TEST_F(Streams, that_were_caught_up_with_have_their_turn_after_all_others) {
   auto owner = open();
   auto loud = writer_of(owner, "loud");
   auto quiet = writer_of(owner, "quiet");
-  stream(loud);
-  ASSERT_EQ(one_round(owner).size(), std::size_t{kStream});
+  for (int round = 0; round < 2; ++round) {
+    stream(loud);
+    ASSERT_EQ(one_round(owner).size(), std::size_t{kStream});
+  }
   ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
   ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
   EXPECT_EQ(one_round(owner), (Texts{"quiet", "loud"}));
-  ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
-  ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
-  EXPECT_EQ(one_round(owner).size(), 2U) << "a lone message makes no stream";
 }
 
 TEST_F(Streams, let_a_lone_message_be_seen_by_the_next_drain) {
@@ -55,8 +54,10 @@ TEST_F(Streams, do_not_lose_their_turn_to_a_budget_that_is_used_up) {
   auto first = writer_of(owner, "first");
   auto second = writer_of(owner, "second");
   const auto ignore = [](const cortado::Message&) {};
-  stream(first);
-  ASSERT_EQ(owner.drain(ignore), std::size_t{kStream});
+  for (int round = 0; round < 2; ++round) {
+    stream(first);
+    ASSERT_EQ(owner.drain(ignore), std::size_t{kStream});
+  }
   ASSERT_EQ(first.try_send("x"), SendStatus::sent);
   stream(second);
   ASSERT_EQ(owner.drain(ignore, {1}), 1U) << "the second's, and nothing of the first";

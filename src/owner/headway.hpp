@@ -1,0 +1,121 @@
+// Headway: the start that the writer of a stream is given over its owner.
+//
+// Two processors that are at work on one cache line take it from each other for every message. An
+// owner that has caught up with a writer, and looks again at once, is on its line from then on, and
+// the same stream takes up to five times as long as with some KiB between the two. So, when it has
+// caught up with a stream, it stays away for a moment, if nobody else waits for it.
+//
+// What keeps this from doing harm, whatever a writer does:
+//   - who is no stream is never waited for. A stream is found with more than one message, again and
+//     again; questions, answers, and most of what comes at a pace of its own come one at a time;
+//   - a moment lasts kLongest at most, and moments must pay: more bytes per time than without. If
+//     two of them do not, because the writer has a pace of its own, or waits for what comes of its
+//     messages, that is the end of it, and the next time twice as much must be seen of the stream;
+//   - after kTrial moments the stream is measured without them again;
+//   - whoever else has a message ends the moment (Owner::Impl::give_headway).
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+namespace cortado::owner {
+
+template <class Clock>
+class BasicHeadway {
+ public:
+  using nanoseconds = std::chrono::nanoseconds;
+  static constexpr nanoseconds kShortest{400};
+  static constexpr nanoseconds kLongest{3200};
+  /// Messages beyond one, found together, that make a stream.
+  static constexpr std::uint64_t kProof = 16;
+  static constexpr std::uint64_t kMostProof = 4096;
+  static constexpr unsigned kTrial = 16;
+  static constexpr double kGain = 1.0625;
+
+  BasicHeadway() = default;
+  /// The lane is read from there on.
+  BasicHeadway(std::uint64_t sequence, std::uint64_t ring_bytes) noexcept
+      : sequence_(sequence), ring_bytes_(ring_bytes) {}
+
+  /// Everything up to there was handled, and there is nothing left to read. Reads no clock for a
+  /// message that came alone.
+  void caught_up(std::uint64_t position, std::uint64_t sequence) noexcept {
+    const std::uint64_t messages = sequence - std::exchange(sequence_, sequence);
+    if (messages > 1 || seen_ != 0) note(position, messages);
+  }
+
+  /// The stream was caught up with, and nothing was read since. Says so once.
+  bool take_due() noexcept { return std::exchange(is_due_, false); }
+  nanoseconds length() const noexcept { return length_; }
+  void give() noexcept { is_given_ = true; }
+  bool is_given() const noexcept { return is_given_; }
+
+ private:
+  struct Mark {
+    std::uint64_t position = 0;
+    typename Clock::time_point time;
+  };
+
+  [[gnu::noinline]] void note(std::uint64_t position, std::uint64_t messages) noexcept {
+    if (rate_ != 0) {
+      if (std::exchange(is_given_, false)) weigh({position, Clock::now()});
+    } else if (messages > 1) {
+      if (seen_ == 0) mark_ = {position, Clock::now()};
+      seen_ = std::min(seen_ + messages - 1, needed_);
+      if (seen_ == needed_ && position != mark_.position) begin({position, Clock::now()});
+    } else {
+      --seen_;
+    }
+    position_ = position;
+    is_due_ = rate_ != 0;
+  }
+
+  void begin(const Mark& here) noexcept {
+    rate_ = rate_until(here);
+    mark_ = here;
+    moments_ = 0;
+  }
+  void end(std::uint64_t needed) noexcept {
+    rate_ = 0;
+    seen_ = 0;
+    needed_ = needed;
+  }
+
+  /// What a moment has brought, with what came while that was read.
+  void weigh(const Mark& here) noexcept {
+    const std::uint64_t bytes = here.position - position_;
+    ++moments_;
+    if (bytes == 0 || (moments_ > 1 && rate_until(here) < kGain * rate_)) {
+      length_ = kShortest;
+      return end(std::min(2 * needed_, kMostProof));
+    }
+    if (bytes > ring_bytes_ / 2) length_ = std::max(length_ / 2, kShortest);
+    if (bytes < ring_bytes_ / 8) length_ = std::min(length_ * 2, kLongest);
+    if (moments_ == kTrial) end(std::max(needed_ / 2, kProof));
+  }
+
+  /// Bytes per ns since the mark; never 0.
+  double rate_until(const Mark& here) const noexcept {
+    const nanoseconds time = here.time - mark_.time;
+    return static_cast<double>(here.position - mark_.position + 1) /
+           static_cast<double>(time.count() + 1);
+  }
+
+  std::uint64_t sequence_ = 0;  ///< where it was caught up with last
+  std::uint64_t ring_bytes_ = 0;
+  std::uint64_t seen_ = 0;  ///< messages beyond one, of the `needed_` that make a stream
+  std::uint64_t needed_ = kProof;
+  double rate_ = 0;             ///< of a stream: bytes per ns without headway; else 0
+  Mark mark_;                   ///< where its rate is measured from
+  std::uint64_t position_ = 0;  ///< of a stream: where it was caught up with last
+  nanoseconds length_ = kShortest;
+  unsigned moments_ = 0;
+  bool is_due_ = false;
+  bool is_given_ = false;
+};
+
+using Headway = BasicHeadway<std::chrono::steady_clock>;
+
+}  // namespace cortado::owner
