@@ -173,6 +173,7 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
   lanes.push_back(nullptr);
   lanes.pop_back();
   last.reserve(lanes.capacity());
+  scan.reserve(lanes.capacity());
   auto lane = std::make_unique<OwnerLane>();
   lane->slot = slot;
   lane->lane_id = kept->header().next_lane_id.fetch_add(1, std::memory_order_relaxed);
@@ -193,6 +194,7 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
   slots[slot] = std::move(lane);
   OwnerLane* made = slots[slot].get();
   lanes.push_back(made);
+  scan.make_stale();
   segment = std::move(*file);
   return made;
 }
@@ -303,6 +305,7 @@ void Owner::Impl::discard(OwnerLane& lane) {
   lane.kept->stage.store(lane::KeptLane::Stage::empty, std::memory_order_release);
   if (keeper && lane.kept_elsewhere) keeper->retire_lane(lane.lane_id);
   lanes.erase(std::find(lanes.begin(), lanes.end(), &lane));
+  scan.make_stale();
   slots[lane.slot].reset();
 }
 

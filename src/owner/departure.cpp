@@ -102,6 +102,7 @@ void Owner::Impl::retire(OwnerLane& lane, Left how) {
   lane.kept->stage.store(lane::KeptLane::Stage::empty, std::memory_order_release);
   if (keeper && lane.kept_elsewhere) keeper->retire_lane(lane.lane_id);
   lanes.erase(std::find(lanes.begin(), lanes.end(), &lane));
+  scan.make_stale();
   slots[lane.slot].reset();
 }
 

@@ -39,15 +39,13 @@ class BasicHeadway {
   BasicHeadway(std::uint64_t sequence, std::uint64_t ring_bytes) noexcept
       : sequence_(sequence), ring_bytes_(ring_bytes) {}
 
-  /// Everything up to there was handled, and there is nothing left to read. Reads no clock for a
-  /// message that came alone.
-  void caught_up(std::uint64_t position, std::uint64_t sequence) noexcept {
+  /// Everything up to there was handled, and there is nothing left to read. True: before the next
+  /// look it should be given headway. Reads no clock for a message that came alone.
+  bool caught_up(std::uint64_t position, std::uint64_t sequence) noexcept {
     const std::uint64_t messages = sequence - std::exchange(sequence_, sequence);
-    if (messages > 1 || seen_ != 0) note(position, messages);
+    return (messages > 1 || seen_ != 0) && note(position, messages);
   }
 
-  /// The stream was caught up with, and nothing was read since. Says so once.
-  bool take_due() noexcept { return std::exchange(is_due_, false); }
   nanoseconds length() const noexcept { return length_; }
   void give() noexcept { is_given_ = true; }
   bool is_given() const noexcept { return is_given_; }
@@ -58,7 +56,7 @@ class BasicHeadway {
     typename Clock::time_point time;
   };
 
-  [[gnu::noinline]] void note(std::uint64_t position, std::uint64_t messages) noexcept {
+  [[gnu::noinline]] bool note(std::uint64_t position, std::uint64_t messages) noexcept {
     if (rate_ != 0) {
       if (std::exchange(is_given_, false)) weigh({position, Clock::now()});
     } else if (messages > 1) {
@@ -69,7 +67,7 @@ class BasicHeadway {
       --seen_;
     }
     position_ = position;
-    is_due_ = rate_ != 0;
+    return rate_ != 0;
   }
 
   void begin(const Mark& here) noexcept {
@@ -112,7 +110,6 @@ class BasicHeadway {
   std::uint64_t position_ = 0;  ///< of a stream: where it was caught up with last
   nanoseconds length_ = kShortest;
   unsigned moments_ = 0;
-  bool is_due_ = false;
   bool is_given_ = false;
 };
 

@@ -257,7 +257,9 @@ Result<void> Owner::Impl::adopt(lane::LaneHandles handles) {
   slots[slot] = std::move(*lane);
   OwnerLane& adopted = *slots[slot];
   lanes.push_back(&adopted);
+  scan.make_stale();
   last.reserve(lanes.capacity());
+  scan.reserve(lanes.capacity());
   resume(adopted);
   if (auto watched = watch(adopted); !watched) return watched;
   if (adopted.evicted) writer_left(slot);

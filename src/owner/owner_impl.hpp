@@ -34,6 +34,7 @@
 #include "os/fork_guard.hpp"
 #include "os/poller.hpp"
 #include "owner/owner_lane.hpp"
+#include "owner/scan.hpp"
 
 namespace cortado {
 
@@ -147,6 +148,8 @@ struct Owner::Impl {
   std::size_t drain(detail::HandlerRef handler, Budget budget);
   void look_at_control_plane();
   void go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done);
+  bool take_turn(std::size_t index, detail::HandlerRef handler, std::size_t limit,
+                 std::size_t& done);
   void give_headway() noexcept;
 
   // drain.cpp
@@ -166,6 +169,7 @@ struct Owner::Impl {
   bool wait_until(clock::time_point deadline);
   bool spin(clock::time_point deadline) const noexcept;
   bool pending() const noexcept;
+  bool others_wait() const noexcept;
   bool arm() noexcept;
   void disarm() noexcept;
   void prepare_descriptor(bool work_left) noexcept;
@@ -223,7 +227,8 @@ struct Owner::Impl {
 
   std::vector<std::unique_ptr<OwnerLane>> slots;  ///< by slot; null: free
   std::vector<OwnerLane*> lanes;                  ///< those in use, in scanning order
-  std::vector<OwnerLane*> last;                   ///< in this drain, after all others
+  owner::Scan scan;                               ///< of `lanes`
+  std::vector<std::size_t> last;                  ///< in this round, after all others
   std::size_t cursor = 0;                         ///< where the next drain begins
   std::vector<Pending> pending_joins;
   std::uint32_t next_pending = 0;

@@ -80,11 +80,12 @@ struct OwnerLane {
     bounded = true;
   }
   bool all_released() const noexcept { return there.released() == there.position(); }
-  /// Something waits that is to be handled.
-  bool readable() const noexcept {
-    if (condemned || !there.pending()) return false;
-    return !bounded || static_cast<std::int64_t>(read_end - there.position()) > 0;
+  /// Nothing is read here any more, whatever stands there.
+  bool is_barred() const noexcept {
+    return condemned || (bounded && static_cast<std::int64_t>(read_end - there.position()) <= 0);
   }
+  /// Something waits that is to be handled.
+  bool readable() const noexcept { return !is_barred() && there.pending(); }
   /// Nothing more will come of it, and nothing of it is held back.
   bool retirable() const noexcept {
     return (leaving || condemned) && !readable() && all_released();

@@ -46,36 +46,55 @@ void Owner::Impl::look_at_control_plane() {
 /// Each lane has its turn, the streams that were caught up with after all others, and with headway
 /// if there is nothing else to do.
 void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done) {
-  const auto take_turn = [&](OwnerLane& lane) {
-    if (lane.readable()) {
-      lane.is_empty = false;
-      done += drain_lane(lane, handler, std::min(kTurnMessages, limit - done));
-      if (forked()) return false;
-      if (!lane.is_empty) return true;
-    } else if (!lane.headway.is_given()) {
-      return true;
-    }
-    lane.headway.caught_up(lane.there.position(), lane.there.sequence());
-    return true;
-  };
+#if defined(CORTADO_SEED_SCAN_KEPT_AFTER_A_THROW)
+  bool is_through = true;
+#else
+  bool is_through = false;
+#endif
+  os::OnExit unwound{[&] {
+    if (!is_through) scan.make_stale();
+    last.clear();
+  }};
+  if (scan.is_stale()) scan.make(lanes);
+  if (!scan.resting().empty()) last.swap(scan.resting());
+  // By number: a handler that makes a writer may make the table move, and this round ends without
+  // that one.
   const std::size_t count = lanes.size();
   if (cursor >= count) cursor = 0;
-  last.clear();
   for (std::size_t visited = 0; visited < count && done < limit; ++visited) {
-    OwnerLane& lane = *lanes[cursor];
+    const std::size_t index = cursor;
     if (++cursor >= count) cursor = 0;
-    if (lane.headway.take_due()) {
-      last.push_back(&lane);
-    } else if (!take_turn(lane)) {
+    if (scan.is_empty(index)) continue;
+    if (!take_turn(index, handler, limit, done)) return;
+  }
+  if (!last.empty() && done == 0) give_headway();
+  for (const std::size_t index : last) {
+    if (done >= limit) {
+      scan.rest(index);
+    } else if (!take_turn(index, handler, limit, done)) {
       return;
     }
   }
-  if (last.empty()) return;
-  if (done == 0) give_headway();
-  // By number: a handler that makes a writer may make the table move.
-  for (std::size_t i = 0; i < last.size() && done < limit; ++i) {
-    if (!take_turn(*last[i])) return;
+  is_through = true;
+}
+
+/// False: we are a child that the handler has forked.
+bool Owner::Impl::take_turn(std::size_t index, detail::HandlerRef handler, std::size_t limit,
+                            std::size_t& done) {
+  OwnerLane& lane = *lanes[index];
+  lane.is_empty = false;
+  if (!lane.is_barred()) {
+    done += drain_lane(lane, handler, std::min(kTurnMessages, limit - done));
+    if (forked()) return false;
   }
+  const bool is_stream =
+      lane.is_empty && lane.headway.caught_up(lane.there.position(), lane.there.sequence());
+  if (is_stream) {
+    scan.rest(index);
+  } else {
+    scan.set(index, lane);
+  }
+  return true;
 }
 
 /// Stays away from the streams that were caught up with (`last`), until another lane has a message
@@ -83,17 +102,15 @@ void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::s
 void Owner::Impl::give_headway() noexcept {
   constexpr int kPauses = 4;
   owner::Headway::nanoseconds length = owner::Headway::kLongest;
-  for (OwnerLane* lane : last) {
-    lane->headway.give();
-    length = std::min(length, lane->headway.length());
+  for (const std::size_t index : last) {
+    owner::Headway& headway = lanes[index]->headway;
+    headway.give();
+    length = std::min(length, headway.length());
   }
-  const auto other_waits = [](const OwnerLane* lane) {
-    return !lane->headway.is_given() && lane->readable();
-  };
   const clock::time_point end = clock::now() + length;
   do {
     for (int i = 0; i < kPauses; ++i) os::cpu_pause();
-    if (last.size() != lanes.size() && std::any_of(lanes.begin(), lanes.end(), other_waits)) return;
+    if (last.size() != lanes.size() && others_wait()) return;
   } while (clock::now() < end);
 }
 

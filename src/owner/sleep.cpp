@@ -32,8 +32,20 @@
 namespace cortado {
 
 bool Owner::Impl::pending() const noexcept {
-  for (const OwnerLane* lane : lanes) {
-    if (lane->readable()) return true;
+  const auto readable = [this](std::size_t index) { return lanes[index]->readable(); };
+  const auto any_of = [&](const std::vector<std::size_t>& some) {
+    return std::any_of(some.begin(), some.end(), readable);
+  };
+#if defined(CORTADO_SEED_RESTING_NOT_LOOKED_AT)
+  return others_wait();
+#endif
+  return others_wait() || (!scan.is_stale() && (any_of(scan.resting()) || any_of(last)));
+}
+
+/// Something is to be read, and not of a stream that is given headway.
+bool Owner::Impl::others_wait() const noexcept {
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    if ((scan.is_stale() || !scan.is_empty(i)) && lanes[i]->readable()) return true;
   }
   return false;
 }

@@ -192,6 +192,11 @@ class Consumer {
     return word_at(memory_, capacity_, position_).load(std::memory_order_acquire) != 0;
   }
 
+  /// What `pending` looks at: for who looks at many rings.
+  std::uint64_t* next_word() const noexcept {
+    return reinterpret_cast<std::uint64_t*>(memory_ + (position_ & (capacity_ - 1)));
+  }
+
   /// The record at our position, checked. Loads the commit word exactly once.
   Peek peek(Record& record) noexcept {
     // SYNC publish: pairs with the release store in Producer::commit.

@@ -144,7 +144,7 @@ void owner_drain_idle_lanes(benchmark::State& state) {
     benchmark::DoNotOptimize(lane.owner().drain([](const Message&) {}));
   }
 }
-BENCHMARK(owner_drain_idle_lanes)->Arg(1)->Arg(8)->Arg(64);
+BENCHMARK(owner_drain_idle_lanes)->Arg(1)->Arg(8)->Arg(64)->Arg(1000);
 
 }  // namespace
 

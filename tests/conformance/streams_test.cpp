@@ -1,6 +1,8 @@
 // Streams that were caught up with, and messages that are read where they stand.
+#include <algorithm>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "setting.hpp"
 
@@ -47,6 +49,45 @@ TEST_F(Streams, let_a_lone_message_be_seen_by_the_next_drain) {
     ASSERT_EQ(writer.try_send("x"), SendStatus::sent);
     EXPECT_EQ(one_round(owner).size(), 1U);
   }
+}
+
+TEST_F(Streams, are_read_on_though_lanes_come_and_go) {
+  auto owner = open();
+  auto loud = writer_of(owner, "loud");
+  for (int round = 0; round < 20; ++round) {
+    auto brief = writer_of(owner, "brief");
+    stream(loud);
+    ASSERT_EQ(brief.try_send("y"), SendStatus::sent);
+    ASSERT_EQ(brief.close(0ns), 1U);
+    Texts names;
+    while (names.size() <= kStream) {
+      const Texts some = one_round(owner);
+      names.insert(names.end(), some.begin(), some.end());
+    }
+    ASSERT_EQ(std::count(names.begin(), names.end(), "brief"), 1) << "round " << round;
+    while (owner.writers() != 1) owner.wait(1ms), one_round(owner);
+  }
+}
+
+TEST_F(Streams, that_rest_are_heard_while_a_handler_waits) {
+  auto owner = open();
+  auto loud = writer_of(owner, "loud");
+  auto quiet = writer_of(owner, "quiet");
+  for (int round = 0; round < 2; ++round) {
+    stream(loud);
+    ASSERT_EQ(one_round(owner).size(), std::size_t{kStream});
+  }
+  ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
+  ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
+  bool is_first = true;
+  bool heard = false;
+  owner.drain([&](const cortado::Message& m) {
+    EXPECT_EQ(m.writer(), is_first ? "quiet" : "loud");
+    // Handled already, and no more of the quiet one's: what is heard is the stream.
+    if (std::exchange(is_first, false))
+      heard = owner.wait_until(std::chrono::steady_clock::time_point::max());
+  });
+  EXPECT_TRUE(heard);
 }
 
 TEST_F(Streams, do_not_lose_their_turn_to_a_budget_that_is_used_up) {

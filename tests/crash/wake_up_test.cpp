@@ -35,6 +35,14 @@ class WakeUp : public ::testing::Test {
   }
   /// True: the owner finds nothing and would sleep now, until a doorbell rings.
   bool falls_asleep() { return inside(*owner_).arm(); }
+  /// Found twice with many messages: it is given headway before the next look.
+  void let_it_rest() {
+    for (int round = 0; round < 2; ++round) {
+      for (int i = 0; i < 50; ++i) send();
+      ASSERT_EQ(drain(), 50U);
+    }
+    ASSERT_FALSE(inside(*owner_).scan.resting().empty());
+  }
   bool armed() const {
     return (estate_.control().owner_state.load() & lane::owner_state::armed) != 0;
   }
@@ -51,6 +59,32 @@ TEST_F(WakeUp, an_owner_does_not_sleep_over_what_was_sent_before_it_armed) {
   EXPECT_FALSE(falls_asleep());
   EXPECT_EQ(drain(), 1U);
   EXPECT_TRUE(falls_asleep());
+}
+
+TEST_F(WakeUp, an_owner_does_not_sleep_over_a_message_of_a_stream_that_rests) {
+  let_it_rest();
+  send();
+  EXPECT_FALSE(falls_asleep());
+  EXPECT_EQ(drain(), 1U);
+}
+
+TEST_F(WakeUp, a_stream_that_rests_is_looked_at_again_when_nothing_comes) {
+  let_it_rest();
+  EXPECT_TRUE(falls_asleep());
+  EXPECT_EQ(drain(), 0U);
+  EXPECT_TRUE(inside(*owner_).scan.resting().empty()) << "a moment that brought nothing";
+  send();
+  EXPECT_FALSE(falls_asleep());
+  EXPECT_EQ(drain(), 1U);
+}
+
+TEST_F(WakeUp, a_handler_that_throws_leaves_a_stream_that_rested_readable) {
+  let_it_rest();
+  send();
+  send();
+  EXPECT_THROW(owner_->drain([](const Message&) { throw 1; }), int);
+  EXPECT_FALSE(falls_asleep());
+  EXPECT_EQ(drain() + drain(), 2U);
 }
 
 TEST_F(WakeUp, wait_returns_at_once_for_what_stands_in_a_ring_though_no_doorbell_rings) {
