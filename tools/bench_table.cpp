@@ -195,12 +195,15 @@ std::string standing_text(const std::vector<bench::Goal>& goals) {
     if (goal.figure) {
       figure = fmt::format("{} ({}-{})", three_digits(goal.figure->median),
                            three_digits(goal.figure->lowest), three_digits(goal.figure->highest));
+      if (goal.unlike != 0) figure += fmt::format(", {} unlike", goal.unlike);
     }
     lines.push_back({goal.what,
                      (goal.is_least ? ">= " : "<= ") + three_digits(goal.bound) + goal.unit, figure,
                      verdict_of(goal), goal.against});
   }
-  return "\nHow cortado stands (ratios of two runs of one repetition; last: beside whom)\n" +
+  return "\nHow cortado stands (ratios of two runs of one repetition, before which a cache line "
+         "took "
+         "about as long; last: beside whom)\n" +
          grid(lines);
 }
 

@@ -25,6 +25,15 @@ double fairness(const Figures& figures) {
 }
 
 constexpr std::string_view kUs = "cortado";
+/// A cache line takes about 90 ns to the other processor and back, or about 400.
+constexpr double kAlike = 1.5;
+constexpr std::size_t kFewest = 3;
+
+/// Of two runs: the processors were about as far apart before both.
+bool are_alike(const Figures& one, const Figures& other) {
+  const auto [near, far] = std::minmax(one.bounce_ns, other.bounce_ns);
+  return far <= kAlike * near || near == 0;
+}
 
 /// One figure beside another, in each repetition that has both.
 struct Ratio {
@@ -33,16 +42,22 @@ struct Ratio {
   const Entry* to;
   Figure to_figure;
 
-  std::optional<lab::Summary> over_repetitions() const {
+  /// Of repetitions in which both runs were alike; of all that there are, if these are too few.
+  std::optional<lab::Summary> over_repetitions(std::size_t& unlike) const {
     if (of == nullptr || to == nullptr) return std::nullopt;
     std::vector<double> ratios;
+    std::vector<double> alike;
     for (std::size_t i = 0; i < std::min(of->runs.size(), to->runs.size()); ++i) {
       if (!of->runs[i] || !to->runs[i]) continue;
       const double divisor = to_figure(*to->runs[i]);
-      if (divisor > 0) ratios.push_back(of_figure(*of->runs[i]) / divisor);
+      if (divisor <= 0) continue;
+      ratios.push_back(of_figure(*of->runs[i]) / divisor);
+      if (are_alike(*of->runs[i], *to->runs[i])) alike.push_back(ratios.back());
     }
     if (ratios.empty()) return std::nullopt;
-    return lab::summarize(std::move(ratios));
+    const bool are_enough = alike.size() >= std::min(kFewest, ratios.size());
+    unlike = are_enough ? 0 : ratios.size() - alike.size();
+    return lab::summarize(are_enough ? std::move(alike) : std::move(ratios));
   }
 };
 
@@ -160,13 +175,15 @@ class Goals {
   void add(const Entry& us, const std::string& what, bool is_least, double bound,
            const Ratio& ratio) {
     const std::string against = ratio.to == nullptr ? "" : std::string(ratio.to->contestant->name);
-    goals_.push_back({title(us, what), against, is_least, bound, "x", ratio.over_repetitions()});
+    Goal goal{title(us, what), against, is_least, bound, "x", std::nullopt, 0};
+    goal.figure = ratio.over_repetitions(goal.unlike);
+    goals_.push_back(std::move(goal));
   }
   void add_value(const Entry& us, const std::string& what, bool is_least, double bound,
                  Figure figure) {
     std::optional<lab::Summary> value;
     if (us.is_measured()) value = us.summary(figure);
-    goals_.push_back({title(us, what), "", is_least, bound, "", value});
+    goals_.push_back({title(us, what), "", is_least, bound, "", value, 0});
   }
 
   const Outcome& outcome_;

@@ -1,6 +1,7 @@
 // How cortado stands: each goal, as a ratio of figures of one run, and whether it is reached.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,8 +17,12 @@ struct Goal {
   bool is_least = true;  ///< the figure must be `bound` at least; else at most
   double bound = 0;
   std::string unit;  ///< "x": a ratio
-  /// Over the repetitions: of each the ratio of two runs of that repetition. None: not measured.
+  /// Over the repetitions: of each the ratio of two runs of that repetition. Where a cache line
+  /// took the time of one and a half before one of the two, they are not compared. None: not
+  /// measured.
   std::optional<lab::Summary> figure;
+  /// So many were compared all the same, or there would have been fewer than three.
+  std::size_t unlike = 0;
 
   /// By its median.
   bool is_reached() const noexcept {

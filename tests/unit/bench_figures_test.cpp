@@ -140,6 +140,32 @@ TEST(Standing, IsTheMedianOfTheRatiosOfEachRepetition) {
   EXPECT_FALSE(goals[1].is_reached());  // at most 1.5
 }
 
+Entry entry_at(const Contestant& contestant, const std::vector<double>& ns,
+               const std::vector<double>& bounces) {
+  Entry entry = entry_of(contestant, ns);
+  for (std::size_t i = 0; i < bounces.size(); ++i) entry.runs[i]->bounce_ns = bounces[i];
+  return entry;
+}
+
+TEST(Standing, ComparesRunsBeforeWhichACacheLineTookAsLong) {
+  const Outcome outcome{{entry_at(kUs, {10, 10, 40, 40}, {90, 90, 400, 400}),
+                         entry_at(kFast, {20, 20, 20, 160}, {80, 100, 90, 420})}};
+  const auto goals = standing_of(outcome);
+  ASSERT_TRUE(goals[0].figure);
+  EXPECT_DOUBLE_EQ(goals[0].figure->lowest, 2) << "not 20 to 40";
+  EXPECT_DOUBLE_EQ(goals[0].figure->highest, 4);
+  EXPECT_EQ(goals[0].unlike, 0U);
+}
+
+TEST(Standing, ComparesAllIfThreeAreNotAlikeAndSaysHowManyAreNot) {
+  const Outcome outcome{
+      {entry_at(kUs, {10, 10, 10}, {90, 90, 90}), entry_at(kFast, {20, 160, 20}, {90, 400, 90})}};
+  const auto goals = standing_of(outcome);
+  ASSERT_TRUE(goals[0].figure);
+  EXPECT_DOUBLE_EQ(goals[0].figure->highest, 16);
+  EXPECT_EQ(goals[0].unlike, 1U);
+}
+
 TEST(Standing, LeavesOutRepetitionsInWhichOneFailed) {
   const Outcome outcome{{entry_of(kUs, {10, 0, 10}), entry_of(kFast, {20, 20, 0})}};
   const auto goals = standing_of(outcome);
