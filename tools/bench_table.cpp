@@ -195,6 +195,7 @@ std::string standing_text(const std::vector<bench::Goal>& goals) {
     if (goal.figure) {
       figure = fmt::format("{} ({}-{})", three_digits(goal.figure->median),
                            three_digits(goal.figure->lowest), three_digits(goal.figure->highest));
+      if (goal.left_out != 0) figure += fmt::format(", {} left out", goal.left_out);
       if (goal.unlike != 0) figure += fmt::format(", {} unlike", goal.unlike);
     }
     lines.push_back({goal.what,

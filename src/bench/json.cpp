@@ -98,6 +98,7 @@ Json to_json(const std::vector<Goal>& goals) {
                    {"goal", goal.is_least ? ">=" : "<="},
                    {"bound", goal.bound},
                    {"figure", goal.figure ? lab::to_json(*goal.figure) : Json(nullptr)},
+                   {"left_out", goal.left_out},
                    {"unlike", goal.unlike},
                    {"reached", goal.figure ? Json(goal.is_reached()) : Json(nullptr)}});
   }

@@ -11,7 +11,8 @@ namespace cortado::bench {
 std::uint64_t shared_bytes(std::istream& maps);
 
 /// This process: its own pages that are resident, and all of the shared memory that it has mapped,
-/// as if all of that were resident. 0: unknown.
+/// as if all of that were resident: what it was made with, and no less. What /proc does not tell
+/// counts as nothing.
 double held_bytes();
 
 }  // namespace cortado::bench

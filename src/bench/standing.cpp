@@ -43,8 +43,8 @@ struct Ratio {
   Figure to_figure;
 
   /// Of repetitions in which both runs were alike; of all that there are, if these are too few.
-  std::optional<lab::Summary> over_repetitions(std::size_t& unlike) const {
-    if (of == nullptr || to == nullptr) return std::nullopt;
+  void judge(Goal& goal) const {
+    if (of == nullptr || to == nullptr) return;
     std::vector<double> ratios;
     std::vector<double> alike;
     for (std::size_t i = 0; i < std::min(of->runs.size(), to->runs.size()); ++i) {
@@ -54,10 +54,10 @@ struct Ratio {
       ratios.push_back(of_figure(*of->runs[i]) / divisor);
       if (are_alike(*of->runs[i], *to->runs[i])) alike.push_back(ratios.back());
     }
-    if (ratios.empty()) return std::nullopt;
+    if (ratios.empty()) return;
     const bool are_enough = alike.size() >= std::min(kFewest, ratios.size());
-    unlike = are_enough ? 0 : ratios.size() - alike.size();
-    return lab::summarize(are_enough ? std::move(alike) : std::move(ratios));
+    (are_enough ? goal.left_out : goal.unlike) = ratios.size() - alike.size();
+    goal.figure = lab::summarize(are_enough ? std::move(alike) : std::move(ratios));
   }
 };
 
@@ -175,15 +175,15 @@ class Goals {
   void add(const Entry& us, const std::string& what, bool is_least, double bound,
            const Ratio& ratio) {
     const std::string against = ratio.to == nullptr ? "" : std::string(ratio.to->contestant->name);
-    Goal goal{title(us, what), against, is_least, bound, "x", std::nullopt, 0};
-    goal.figure = ratio.over_repetitions(goal.unlike);
+    Goal goal{title(us, what), against, is_least, bound, "x", std::nullopt, 0, 0};
+    ratio.judge(goal);
     goals_.push_back(std::move(goal));
   }
   void add_value(const Entry& us, const std::string& what, bool is_least, double bound,
                  Figure figure) {
     std::optional<lab::Summary> value;
     if (us.is_measured()) value = us.summary(figure);
-    goals_.push_back({title(us, what), "", is_least, bound, "", value, 0});
+    goals_.push_back({title(us, what), "", is_least, bound, "", value, 0, 0});
   }
 
   const Outcome& outcome_;

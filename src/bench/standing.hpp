@@ -17,11 +17,12 @@ struct Goal {
   bool is_least = true;  ///< the figure must be `bound` at least; else at most
   double bound = 0;
   std::string unit;  ///< "x": a ratio
-  /// Over the repetitions: of each the ratio of two runs of that repetition. Where a cache line
-  /// took the time of one and a half before one of the two, they are not compared. None: not
-  /// measured.
+  /// Over the repetitions: of each the ratio of two runs of that repetition. None: not measured.
   std::optional<lab::Summary> figure;
-  /// So many were compared all the same, or there would have been fewer than three.
+  /// Pairs of runs that are not in the figure, because a cache line took half as long again before
+  /// one of the two.
+  std::size_t left_out = 0;
+  /// Pairs that were unlike in this way and are in it all the same: fewer than three were alike.
   std::size_t unlike = 0;
 
   /// By its median.

@@ -90,8 +90,9 @@ def table(data):
               "fewer than three, of all):", "", "| goal | beside | figure | |", "|---|---|---|---|"]
     for goal in data["goals"]:
         figure = cell(goal["figure"]) if goal["figure"] else "-"
-        if goal["unlike"]:
-            figure += f", {goal['unlike']} unlike"
+        for pairs in ("left_out", "unlike"):
+            if goal.get(pairs):
+                figure += f", {goal[pairs]} {pairs.replace('_', ' ')}"
         verdict = {True: "reached", False: "not reached", None: "not measured"}[goal["reached"]]
         sign = {">=": "at least", "<=": "at most"}[goal["goal"]]
         lines.append(f"| {goal['what']}: {sign} {digits(goal['bound'])} | {goal['against'] or '-'} "

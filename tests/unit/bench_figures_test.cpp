@@ -154,6 +154,7 @@ TEST(Standing, ComparesRunsBeforeWhichACacheLineTookAsLong) {
   ASSERT_TRUE(goals[0].figure);
   EXPECT_DOUBLE_EQ(goals[0].figure->lowest, 2) << "not 20 to 40";
   EXPECT_DOUBLE_EQ(goals[0].figure->highest, 4);
+  EXPECT_EQ(goals[0].left_out, 1U);
   EXPECT_EQ(goals[0].unlike, 0U);
 }
 
@@ -163,6 +164,7 @@ TEST(Standing, ComparesAllIfThreeAreNotAlikeAndSaysHowManyAreNot) {
   const auto goals = standing_of(outcome);
   ASSERT_TRUE(goals[0].figure);
   EXPECT_DOUBLE_EQ(goals[0].figure->highest, 16);
+  EXPECT_EQ(goals[0].left_out, 0U);
   EXPECT_EQ(goals[0].unlike, 1U);
 }
 
