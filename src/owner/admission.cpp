@@ -172,7 +172,6 @@ Result<OwnerLane*> Owner::Impl::make_lane(const lane::Hello& hello, std::string 
   if (free == slots.end()) slots.push_back(nullptr);
   lanes.push_back(nullptr);
   lanes.pop_back();
-  last.reserve(lanes.capacity());
   scan.reserve(lanes.capacity());
   auto lane = std::make_unique<OwnerLane>();
   lane->slot = slot;
@@ -245,7 +244,8 @@ void Owner::Impl::begin_reading(OwnerLane& lane, const lane::Applied& from) {
   lane.handling = keeper ? &lane.kept->handling : &lane.control().handling;
   lane.there = ring::Consumer(lane.memory->ring(), sizes.ring_bytes, from.position, from.sequence,
                               ring::flag::send_mask);
-  lane.headway = owner::Headway(from.sequence, sizes.ring_bytes);
+  lane.counted_from = from.sequence;
+  lane.headway = owner::Headway(sizes.ring_bytes);
   lane.told.writer = lane.name;
   lane.told.writer_id = lane.id;
   lane.told.writer_uid = lane.uid;

@@ -119,7 +119,7 @@ Event Owner::Impl::event_of(const OwnerLane& lane, Event::Kind kind) const {
   event.lane_id = lane.lane_id;
   event.pid = lane.pid;
   event.uid = lane.uid;
-  event.delivered = lane.stats.delivered;
+  event.delivered = lane.delivered();
   return event;
 }
 

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <utility>
 
 #include "os/fork_guard.hpp"
 #include "os/on_exit.hpp"
@@ -118,7 +117,6 @@ std::size_t Owner::Impl::drain_lane(OwnerLane& lane, detail::HandlerRef handler,
       if (forked()) return;
       lane.set_idle();
       if (lane.there.position() != first) {
-        lane.stats.delivered += lane.there.sequence() - first_sequence;
         if (!options.manual_release) release_lane(lane, taken(lane));
         lane.stats.bytes += lane.turn_bytes;
       }
@@ -244,7 +242,7 @@ void Owner::Impl::release_lane(OwnerLane& lane, const lane::Applied& upto) noexc
   lane.kept->commit(upto);
   head.applied.store(head.applied.load(std::memory_order_relaxed) + count,
                      std::memory_order_relaxed);
-  lane.kept->delivered.store(lane.stats.delivered, std::memory_order_relaxed);
+  lane.kept->delivered.store(lane.delivered(), std::memory_order_relaxed);
   lane.there.release(upto.position);
   // SYNC release: pairs with the acquire load in Producer::refresh.
   lane.control().released.store(upto.position, std::memory_order_release);

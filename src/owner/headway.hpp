@@ -2,15 +2,17 @@
 //
 // Two processors that are at work on one cache line take it from each other for every message. An
 // owner that has caught up with a writer, and looks again at once, is on its line from then on, and
-// the same stream takes up to five times as long as with some KiB between the two. So, when it has
+// the same stream takes several times as long as with some KiB between the two. So, when it has
 // caught up with a stream, it stays away for a moment, if nobody else waits for it.
 //
 // What keeps this from doing harm, whatever a writer does:
 //   - who is no stream is never waited for. A stream is found with more than one message, again and
-//     again; questions, answers, and most of what comes at a pace of its own come one at a time;
-//   - a moment lasts kLongest at most, and moments must pay: more bytes per time than without. If
-//     two of them do not, because the writer has a pace of its own, or waits for what comes of its
-//     messages, that is the end of it, and the next time twice as much must be seen of the stream;
+//     again without a pause; questions, answers, and most of what comes at a pace of its own come
+//     one at a time;
+//   - a moment lasts kLongest at most, and moments must pay: more bytes per time than without, from
+//     the second on, and some bytes the first. If not, because the writer has a pace of its own, or
+//     waits for what comes of its messages, that is the end of it, and the next time twice as much
+//     must be seen of the stream;
 //   - after kTrial moments the stream is measured without them again;
 //   - whoever else has a message ends the moment (Owner::Impl::give_headway).
 #pragma once
@@ -33,22 +35,22 @@ class BasicHeadway {
   static constexpr std::uint64_t kMostProof = 4096;
   static constexpr unsigned kTrial = 16;
   static constexpr double kGain = 1.0625;
+  /// What was seen before a pause like that does not count: it would make the rate too low.
+  static constexpr nanoseconds kPause{100'000};
 
   BasicHeadway() = default;
-  /// The lane is read from there on.
-  BasicHeadway(std::uint64_t sequence, std::uint64_t ring_bytes) noexcept
-      : sequence_(sequence), ring_bytes_(ring_bytes) {}
+  explicit BasicHeadway(std::uint64_t ring_bytes) noexcept : ring_bytes_(ring_bytes) {}
 
-  /// Everything up to there was handled, and there is nothing left to read. True: before the next
-  /// look it should be given headway. Reads no clock for a message that came alone.
-  bool caught_up(std::uint64_t position, std::uint64_t sequence) noexcept {
-    const std::uint64_t messages = sequence - std::exchange(sequence_, sequence);
+  /// A turn ended at that position with nothing left to read, after so many messages; of a stream
+  /// that rests perhaps none. True: before the next look it should be given headway. Reads no clock
+  /// for a message that came alone.
+  bool caught_up(std::uint64_t position, std::uint64_t messages) noexcept {
     return (messages > 1 || seen_ != 0) && note(position, messages);
   }
 
   nanoseconds length() const noexcept { return length_; }
+  /// A whole moment was given since it was caught up with.
   void give() noexcept { is_given_ = true; }
-  bool is_given() const noexcept { return is_given_; }
 
  private:
   struct Mark {
@@ -57,12 +59,15 @@ class BasicHeadway {
   };
 
   [[gnu::noinline]] bool note(std::uint64_t position, std::uint64_t messages) noexcept {
+    const bool is_given = std::exchange(is_given_, false);
     if (rate_ != 0) {
-      if (std::exchange(is_given_, false)) weigh({position, Clock::now()});
+      if (is_given) {
+        weigh({position, Clock::now()});
+      } else if (messages == 0) {
+        end(needed_);
+      }
     } else if (messages > 1) {
-      if (seen_ == 0) mark_ = {position, Clock::now()};
-      seen_ = std::min(seen_ + messages - 1, needed_);
-      if (seen_ == needed_ && position != mark_.position) begin({position, Clock::now()});
+      prove({position, Clock::now()}, messages - 1);
     } else {
       --seen_;
     }
@@ -70,11 +75,19 @@ class BasicHeadway {
     return rate_ != 0;
   }
 
-  void begin(const Mark& here) noexcept {
+  void prove(const Mark& here, std::uint64_t beyond_one) noexcept {
+    if (seen_ == 0 || here.time - seen_at_ > kPause) {
+      seen_ = 0;
+      mark_ = here;
+    }
+    seen_at_ = here.time;
+    seen_ = std::min(seen_ + beyond_one, needed_);
+    if (seen_ < needed_ || here.position == mark_.position) return;
     rate_ = rate_until(here);
     mark_ = here;
     moments_ = 0;
   }
+
   void end(std::uint64_t needed) noexcept {
     rate_ = 0;
     seen_ = 0;
@@ -101,13 +114,13 @@ class BasicHeadway {
            static_cast<double>(time.count() + 1);
   }
 
-  std::uint64_t sequence_ = 0;  ///< where it was caught up with last
   std::uint64_t ring_bytes_ = 0;
   std::uint64_t seen_ = 0;  ///< messages beyond one, of the `needed_` that make a stream
   std::uint64_t needed_ = kProof;
-  double rate_ = 0;             ///< of a stream: bytes per ns without headway; else 0
-  Mark mark_;                   ///< where its rate is measured from
-  std::uint64_t position_ = 0;  ///< of a stream: where it was caught up with last
+  double rate_ = 0;  ///< of a stream: bytes per ns without headway; else 0
+  Mark mark_;        ///< where its rate is measured from
+  typename Clock::time_point seen_at_;
+  std::uint64_t position_ = 0;  ///< of a stream: where the last turn ended
   nanoseconds length_ = kShortest;
   unsigned moments_ = 0;
   bool is_given_ = false;

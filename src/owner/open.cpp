@@ -257,9 +257,8 @@ Result<void> Owner::Impl::adopt(lane::LaneHandles handles) {
   slots[slot] = std::move(*lane);
   OwnerLane& adopted = *slots[slot];
   lanes.push_back(&adopted);
-  scan.make_stale();
-  last.reserve(lanes.capacity());
   scan.reserve(lanes.capacity());
+  scan.make_stale();
   resume(adopted);
   if (auto watched = watch(adopted); !watched) return watched;
   if (adopted.evicted) writer_left(slot);
@@ -307,8 +306,8 @@ Result<std::unique_ptr<OwnerLane>> Owner::Impl::take_over(lane::LaneHandles& han
   lane->doorbell = std::move(handles.doorbell);
   lane->connection = std::move(handles.connection);
   lane->process = std::move(handles.process);
-  lane->stats.delivered = record.delivered.load(std::memory_order_relaxed);
   begin_reading(*lane, record.applied());
+  lane->counted_from -= record.delivered.load(std::memory_order_relaxed);
   return lane;
 }
 

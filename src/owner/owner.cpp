@@ -84,6 +84,7 @@ std::vector<LaneStats> Owner::stats() const {
   all.reserve(impl_->lanes.size());
   for (const OwnerLane* lane : impl_->lanes) {
     all.push_back(lane->stats);
+    all.back().delivered = lane->delivered();
     all.back().unreleased_bytes = lane->there.position() - lane->there.released();
   }
   return all;

@@ -148,9 +148,11 @@ struct Owner::Impl {
   std::size_t drain(detail::HandlerRef handler, Budget budget);
   void look_at_control_plane();
   void go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done);
+  bool take_turns(detail::HandlerRef handler, std::size_t limit, std::size_t& done);
   bool take_turn(std::size_t index, detail::HandlerRef handler, std::size_t limit,
                  std::size_t& done);
-  void give_headway() noexcept;
+  void end_turn(std::size_t index, std::size_t handled) noexcept;
+  bool give_headway() noexcept;
 
   // drain.cpp
   std::size_t drain_lane(OwnerLane& lane, detail::HandlerRef handler, std::size_t limit);
@@ -228,7 +230,6 @@ struct Owner::Impl {
   std::vector<std::unique_ptr<OwnerLane>> slots;  ///< by slot; null: free
   std::vector<OwnerLane*> lanes;                  ///< those in use, in scanning order
   owner::Scan scan;                               ///< of `lanes`
-  std::vector<std::size_t> last;                  ///< in this round, after all others
   std::size_t cursor = 0;                         ///< where the next drain begins
   std::vector<Pending> pending_joins;
   std::uint32_t next_pending = 0;

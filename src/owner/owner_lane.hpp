@@ -66,10 +66,15 @@ struct OwnerLane {
   /// What the handler is told of the message it looks at. Who sent it is here from the begin: to
   /// put it together in each turn cost a lone message 27 of some 400 instructions.
   Message::Parts told;
-  LaneStats stats;
+  LaneStats stats;  ///< but for what is computed when it is asked for: see Owner::stats
+  /// The sequence that the first message would have had if all were counted that this owner and its
+  /// predecessors have handled: delivered() needs no count of its own.
+  std::uint64_t counted_from = 0;
   std::uint64_t turn_bytes = 0;  ///< payload handled in this turn; counted when the turn stands
   bool kept_elsewhere = false;   ///< the keeper has it, too
 
+  /// Messages whose handler returned.
+  std::uint64_t delivered() const noexcept { return there.sequence() - counted_from; }
   bool redelivering() const noexcept {
     return static_cast<std::int64_t>(redelivered_until - there.position()) > 0;
   }

@@ -1,6 +1,5 @@
 // One call of drain: which lanes have their turn, in which order, and what is looked at besides.
 #include <algorithm>
-#include <utility>
 
 #include "os/on_exit.hpp"
 #include "os/pause.hpp"
@@ -44,7 +43,8 @@ void Owner::Impl::look_at_control_plane() {
 }
 
 /// Each lane has its turn, the streams that were caught up with after all others, and with headway
-/// if there is nothing else to do.
+/// if there is nothing else to do. Where the messages of a call are used up before, they are in the
+/// scan again.
 void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done) {
 #if defined(CORTADO_SEED_SCAN_KEPT_AFTER_A_THROW)
   bool is_through = true;
@@ -53,24 +53,21 @@ void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::s
 #endif
   os::OnExit unwound{[&] {
     if (!is_through) scan.make_stale();
-    last.clear();
+    scan.end_round();
   }};
   if (scan.is_stale()) scan.make(lanes);
-  if (!scan.resting().empty()) last.swap(scan.resting());
-  // By number: a handler that makes a writer may make the table move, and this round ends without
-  // that one.
-  const std::size_t count = lanes.size();
-  if (cursor >= count) cursor = 0;
-  for (std::size_t visited = 0; visited < count && done < limit; ++visited) {
-    const std::size_t index = cursor;
-    if (++cursor >= count) cursor = 0;
-    if (scan.is_empty(index)) continue;
-    if (!take_turn(index, handler, limit, done)) return;
-  }
-  if (!last.empty() && done == 0) give_headway();
-  for (const std::size_t index : last) {
+  scan.begin_round();
+  do {
+    if (!take_turns(handler, limit, done)) return;
+  } while (scan.late() != 0 && done == 0 && limit != 0 && !give_headway());
+  for (std::size_t i = 0; i < scan.late(); ++i) {
+    const std::size_t index = scan.late(i);
+    OwnerLane& lane = *lanes[index];
     if (done >= limit) {
-      scan.rest(index);
+      scan.set(index, lane);
+    } else if (!lane.there.pending()) {
+      lane.is_empty = true;
+      end_turn(index, 0);
     } else if (!take_turn(index, handler, limit, done)) {
       return;
     }
@@ -78,40 +75,60 @@ void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::s
   is_through = true;
 }
 
-/// False: we are a child that the handler has forked.
-bool Owner::Impl::take_turn(std::size_t index, detail::HandlerRef handler, std::size_t limit,
-                            std::size_t& done) {
-  OwnerLane& lane = *lanes[index];
-  lane.is_empty = false;
-  if (!lane.is_barred()) {
-    done += drain_lane(lane, handler, std::min(kTurnMessages, limit - done));
-    if (forked()) return false;
-  }
-  const bool is_stream =
-      lane.is_empty && lane.headway.caught_up(lane.there.position(), lane.there.sequence());
-  if (is_stream) {
-    scan.rest(index);
-  } else {
-    scan.set(index, lane);
+/// All lanes that are in the scan, from the one on where the last round ended. A handler that makes
+/// a writer makes a lane for the next round. False: as take_turn.
+bool Owner::Impl::take_turns(detail::HandlerRef handler, std::size_t limit, std::size_t& done) {
+  const std::size_t count = lanes.size();
+  if (cursor >= count) cursor = 0;
+  for (std::size_t visited = 0; visited < count && done < limit; ++visited) {
+    const std::size_t index = cursor;
+    if (++cursor >= count) cursor = 0;
+    if (scan.is_empty(index)) continue;
+    if (!take_turn(index, handler, limit, done)) return false;
   }
   return true;
 }
 
-/// Stays away from the streams that were caught up with (`last`), until another lane has a message
-/// or the shortest of their moments is over. A clock is read after some 100 ns each.
-void Owner::Impl::give_headway() noexcept {
+/// Where something stands. False: we are a child that the handler has forked.
+bool Owner::Impl::take_turn(std::size_t index, detail::HandlerRef handler, std::size_t limit,
+                            std::size_t& done) {
+  OwnerLane& lane = *lanes[index];
+  std::size_t handled = 0;
+  lane.is_empty = false;
+  if (!lane.is_barred()) {
+    handled = drain_lane(lane, handler, std::min(kTurnMessages, limit - done));
+    done += handled;
+    if (forked()) return false;
+  }
+  end_turn(index, handled);
+  return true;
+}
+
+void Owner::Impl::end_turn(std::size_t index, std::size_t handled) noexcept {
+  OwnerLane& lane = *lanes[index];
+  if (lane.is_empty && lane.headway.caught_up(lane.there.position(), handled)) {
+    scan.rest(index);
+  } else {
+    scan.set(index, lane);
+  }
+}
+
+/// Stays away from the streams that were caught up with until the shortest of their moments is
+/// over. False: another lane has a message before. A clock is read for each look at the others, or
+/// after some 100 ns.
+bool Owner::Impl::give_headway() noexcept {
   constexpr int kPauses = 4;
   owner::Headway::nanoseconds length = owner::Headway::kLongest;
-  for (const std::size_t index : last) {
-    owner::Headway& headway = lanes[index]->headway;
-    headway.give();
-    length = std::min(length, headway.length());
+  for (std::size_t i = 0; i < scan.late(); ++i) {
+    length = std::min(length, lanes[scan.late(i)]->headway.length());
   }
   const clock::time_point end = clock::now() + length;
   do {
     for (int i = 0; i < kPauses; ++i) os::cpu_pause();
-    if (last.size() != lanes.size() && others_wait()) return;
+    if (scan.late() != lanes.size() && others_wait()) return false;
   } while (clock::now() < end);
+  for (std::size_t i = 0; i < scan.late(); ++i) lanes[scan.late(i)]->headway.give();
+  return true;
 }
 
 }  // namespace cortado

@@ -6,9 +6,11 @@
 //
 // Invariant, unless it is stale: zero at a lane's address means that nothing stands there to be
 // read, and more than that is not believed (OwnerLane::readable knows). A lane that is given
-// headway is not looked at: its address is that of a word that stays zero, and it is in `resting`.
+// headway is not looked at: its address is that of a word that stays zero, and it is among those
+// that rest until the next round, or have their turn late in this one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -24,10 +26,11 @@ class Scan {
   /// The lanes are others than before, or stand elsewhere: nothing here is right.
   void make_stale() noexcept { is_stale_ = true; }
   bool is_stale() const noexcept { return is_stale_; }
-  /// So that neither make() nor rest() allocates.
+  /// So that nothing here allocates.
   void reserve(std::size_t lanes) {
     words_.reserve(lanes);
     resting_.reserve(lanes);
+    late_.reserve(lanes);
   }
   void make(std::span<OwnerLane* const> lanes) {
     resting_.clear();
@@ -44,16 +47,32 @@ class Scan {
   void set(std::size_t index, const OwnerLane& lane) noexcept {
     words_[index] = lane.there.next_word();
   }
+  /// It is looked at late in the next round.
   void rest(std::size_t index) {
     words_[index] = &nothing_;
     resting_.push_back(index);
   }
-  std::vector<std::size_t>& resting() noexcept { return resting_; }
-  const std::vector<std::size_t>& resting() const noexcept { return resting_; }
+
+  /// Those that rested are late in this round. By number: a handler that makes a writer may make
+  /// the tables move.
+  void begin_round() noexcept {
+    if (!resting_.empty()) late_.swap(resting_);
+  }
+  std::size_t late() const noexcept { return late_.size(); }
+  std::size_t late(std::size_t i) const noexcept { return late_[i]; }
+  void end_round() noexcept { late_.clear(); }
+
+  /// Whether is_readable(index) of one that is not looked at.
+  template <class F>
+  bool any_unseen(F is_readable) const {
+    return std::any_of(resting_.begin(), resting_.end(), is_readable) ||
+           std::any_of(late_.begin(), late_.end(), is_readable);
+  }
 
  private:
   std::vector<std::uint64_t*> words_;
   std::vector<std::size_t> resting_;
+  std::vector<std::size_t> late_;
   bool is_stale_ = true;
   std::uint64_t nothing_ = 0;
 };

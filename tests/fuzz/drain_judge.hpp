@@ -2,6 +2,7 @@
 // whatever the writer does to its segment meanwhile.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -70,6 +71,8 @@ class DrainJudge {
     require(behind(position_, record.applied().position), "what is committed was handled");
     require(message.redelivered() || !behind(flagged_until_, receipt.position),
             "what may have been handled before is flagged");
+    require(position_ - turn_began_ < std::min(OwnerParts::kTurnBytes, kAreaBytes / 4),
+            "a turn has a share of the ring, and one message");
     position_ = receipt.position;
     ++sequence_;
     hostile_moment(message.bytes());
@@ -97,6 +100,7 @@ class DrainJudge {
 
   void drain_once() {
     const std::uint64_t first = position_, first_sequence = sequence_, calls = calls_;
+    turn_began_ = first;
     last_ = lane_.there.released();
     bool failed = false;
     std::size_t handled = 0;
@@ -119,7 +123,6 @@ class DrainJudge {
     }
     require(lane_.there.position() == position_ && lane_.there.sequence() == sequence_,
             "the owner stands behind the last message that it handed over");
-    require(position_ - first <= OwnerParts::kTurnBytes + kAreaBytes, "a turn is bounded");
     require(bench_.record().handling.load() == lane::kIdle, "no handler is said to run");
     require(lane_.there.released() == applied.position, "released is what is committed");
     require(bench_.owner.options.manual_release || applied == lane::Applied{position_, sequence_},
@@ -167,6 +170,7 @@ class DrainJudge {
   std::uint64_t began_ = sequence_;
   std::uint64_t flagged_until_ = position_;
   std::uint64_t last_ = 0;  ///< receipt of the message before this
+  std::uint64_t turn_began_ = 0;
   std::uint64_t calls_ = 0;
   bool condemned_ = false;
 };

@@ -27,9 +27,8 @@ class Lane {
   /// True: it is to be given headway before the next look.
   bool finds(std::uint64_t records, int ns, std::uint64_t record_bytes = kRecord) {
     Clock::time += nanoseconds(ns);
-    sequence_ += records;
     position_ += records * record_bytes;
-    return headway_.caught_up(position_, sequence_);
+    return headway_.caught_up(position_, records);
   }
   /// Two looks at a stream whose owner is on its writer's line: 40 ns each.
   bool finds_a_stream() { return finds(20, 800) || finds(20, 800); }
@@ -43,8 +42,7 @@ class Lane {
 
  private:
   std::uint64_t position_ = 512;
-  std::uint64_t sequence_ = 7;
-  Headway headway_{sequence_, kRing};
+  Headway headway_{kRing};
 };
 
 TEST(Headway, is_not_given_to_messages_that_come_one_at_a_time) {
@@ -107,7 +105,22 @@ TEST(Headway, that_brought_nothing_at_all_ends) {
   ASSERT_TRUE(lane.finds_a_stream());
   lane.headway().give();
   EXPECT_FALSE(lane.finds(0, 400));
-  EXPECT_FALSE(lane.headway().is_given());
+}
+
+TEST(Headway, ends_for_a_stream_that_rests_and_has_nothing_while_others_are_busy) {
+  Lane lane;
+  ASSERT_TRUE(lane.finds_a_stream());
+  EXPECT_TRUE(lane.finds(5, 400)) << "it has: it goes on to be looked at late";
+  EXPECT_FALSE(lane.finds(0, 400));
+}
+
+/// Bursts at a pace of their own: with the pauses between them in it, their rate would look low.
+TEST(Headway, is_not_due_for_what_was_seen_before_a_pause) {
+  Lane lane;
+  for (int burst = 0; burst < 1'000; ++burst) {
+    ASSERT_FALSE(lane.finds(9, 900'000));
+    ASSERT_FALSE(lane.finds(8, 400)) << "15 beyond one of each look, and 15 more of other bursts";
+  }
 }
 
 /// Who sends a hundred, waits until they are handled, and sends the next hundred.
