@@ -43,8 +43,8 @@ void Owner::Impl::look_at_control_plane() {
 }
 
 /// Each lane has its turn, the streams that were caught up with after all others, and with headway
-/// if there is nothing else to do. Where the messages of a call are used up before, they are in the
-/// scan again.
+/// if there is nothing else to do; they are in the scan again if the messages of a call are used up
+/// before.
 void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::size_t& done) {
 #if defined(CORTADO_SEED_SCAN_KEPT_AFTER_A_THROW)
   bool is_through = true;
@@ -57,9 +57,13 @@ void Owner::Impl::go_round(detail::HandlerRef handler, std::size_t limit, std::s
   }};
   if (scan.is_stale()) scan.make(lanes);
   scan.begin_round();
+  bool is_cut_short = false;
   do {
     if (!take_turns(handler, limit, done)) return;
-  } while (scan.late() != 0 && done == 0 && limit != 0 && !give_headway());
+    // Once: a writer that takes its message back each time must not keep us here.
+    if (is_cut_short) break;
+    is_cut_short = scan.late() != 0 && done == 0 && limit != 0 && !give_headway();
+  } while (is_cut_short);
   for (std::size_t i = 0; i < scan.late(); ++i) {
     const std::size_t index = scan.late(i);
     OwnerLane& lane = *lanes[index];
