@@ -126,8 +126,9 @@ void take_over(Bench& bench, const Plan& plan) {
   const lane::StateSlot& done = bench.header().state_slots[bench.header().state_current.load() & 1];
   const lane::Applied old = record.applied();
   const bool is_ahead = static_cast<std::int64_t>(done.applied.position - old.position) > 0;
-  const bool in_state = with_state && done.lane_id == record.lane_id && is_ahead &&
-                        record.stage.load() != Stage::empty;
+  // Number 0 is no lane's: no batch is in the state yet.
+  const bool in_state = with_state && done.lane_id != 0 && done.lane_id == record.lane_id &&
+                        is_ahead && record.stage.load() != Stage::empty;
   bench.owner.recover_state_commit();
   require(record.applied() == (in_state ? done.applied : old), "what is in the state is applied");
   if (!record.plausible()) return;
