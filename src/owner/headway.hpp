@@ -2,7 +2,7 @@
 //
 // Two processors that are at work on one cache line take it from each other for every message. An
 // owner that has caught up with a writer, and looks again at once, is on its line from then on, and
-// the same stream takes several times as long as with some KiB between the two. So, when it has
+// the same stream takes up to three times as long as with some KiB between the two. So, when it has
 // caught up with a stream, it stays away for a moment, if nobody else waits for it.
 //
 // What keeps this from doing harm, whatever a writer does:

@@ -46,7 +46,11 @@ TEST_F(Streams, that_were_caught_up_with_have_their_turn_after_all_others) {
     let_rest(owner, loud);
     ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
     ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
-    if (one_round(owner) == Texts{"quiet", "loud"}) return;
+    if (one_round(owner) != Texts{"quiet", "loud"}) continue;
+    ASSERT_EQ(loud.try_send("x"), SendStatus::sent);
+    ASSERT_EQ(quiet.try_send("y"), SendStatus::sent);
+    EXPECT_EQ(one_round(owner).size(), 2U);
+    return;
   }
   FAIL() << "it is never looked at late";
 }
@@ -142,6 +146,22 @@ TEST_F(Streams, have_their_turn_though_others_use_up_every_call) {
     ASSERT_TRUE(heard);
     ASSERT_LE(calls, 3);
     one_round(owner);
+  }
+}
+
+TEST_F(Streams, do_not_lose_their_turn_to_a_budget_that_is_used_up) {
+  auto owner = open();
+  auto first = writer_of(owner, "first");
+  auto second = writer_of(owner, "second");
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    let_rest(owner, first);
+    ASSERT_EQ(first.try_send("x"), SendStatus::sent);
+    stream(second);
+    int heard = 0;
+    const auto listen = [&](const cortado::Message& m) { heard += m.writer() == "first"; };
+    ASSERT_EQ(owner.drain(listen, {1}), 1U);
+    ASSERT_EQ(owner.drain(listen), std::size_t{kStream});
+    ASSERT_EQ(heard, 1);
   }
 }
 
